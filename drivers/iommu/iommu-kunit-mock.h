@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A mock IOMMU driver on a bus of its own, for KUnit.
+ *
+ * Each test makes the IOMMU instances and devices that it needs. They go away
+ * with the test; the bus stays, as the IOMMU core cannot forget one.
+ */
+
+#ifndef _IOMMU_KUNIT_MOCK_H
+#define _IOMMU_KUNIT_MOCK_H
+
+#include <kunit/test.h>
+#include <linux/device.h>
+#include <linux/iommu.h>
+
+/**
+ * struct mock_iommu - One instance
+ * @iommu: what the core knows of it
+ * @caps: bitmap of enum iommu_cap, the same for all its devices
+ *
+ * A domain can enforce coherency where @caps has
+ * IOMMU_CAP_ENFORCE_CACHE_COHERENCY for each of its devices.
+ */
+struct mock_iommu {
+	struct iommu_device iommu;
+	unsigned long caps;
+};
+
+/**
+ * struct mock_device - One device on the mock bus
+ * @dev: the device
+ * @mock: instance that serves it, NULL for none
+ * @group: group to join, NULL for one of its own
+ * @domain: domain that the driver has it attached to
+ * @attaches: calls of ->attach_dev() that succeeded
+ */
+struct mock_device {
+	struct device dev;
+	struct mock_iommu *mock;
+	struct iommu_group *group;
+	struct iommu_domain *domain;
+	unsigned int attaches;
+};
+
+int mock_bus_init(void);
+struct mock_iommu *mock_iommu_create(struct kunit *test, unsigned long caps);
+struct mock_iommu *mock_iommu_create_ops(struct kunit *test,
+					 const struct iommu_ops *ops);
+void mock_iommu_unregister(struct mock_iommu *mock);
+struct mock_device *mock_device_create(struct kunit *test,
+				       struct mock_iommu *mock,
+				       struct iommu_group *group);
+void mock_device_remove(struct mock_device *mdev);
+struct iommu_domain *mock_domain_create(struct kunit *test);
+
+extern const struct iommu_ops mock_ops_without_caps;
+extern struct bus_type mock_bus;
+
+#endif /* _IOMMU_KUNIT_MOCK_H */
