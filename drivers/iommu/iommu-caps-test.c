@@ -101,15 +101,20 @@ static void caps_device_never_probed(struct kunit *test)
 	expect_no_caps(test, &mdev->dev);
 }
 
-static void caps_instance_unregistered(struct kunit *test)
+static void caps_instance_gone(struct kunit *test)
 {
 	struct mock_iommu *mock = mock_iommu_create(test, ALL_CAPS);
 	struct mock_device *mdev = mock_device_create(test, mock, NULL);
 
 	KUNIT_EXPECT_TRUE(test, device_iommu_capable(&mdev->dev,
 						     IOMMU_CAP_NOEXEC));
-	mock_iommu_unregister(mock);
+	mock_iommu_destroy(test, mock);
+	KUNIT_EXPECT_FALSE(test, dev_iommu_instance(&mdev->dev));
 	expect_no_caps(test, &mdev->dev);
+
+	/* The device leaves its group without a driver that knows it */
+	mock_device_remove(mdev);
+	KUNIT_EXPECT_FALSE(test, mdev->dev.iommu_group);
 }
 
 static void caps_device_removed(struct kunit *test)
@@ -149,7 +154,9 @@ static void device_set_ops_keeps_const_ops(struct kunit *test)
 
 	iommu_device_set_ops(&iommu, &ops);
 	KUNIT_EXPECT_PTR_EQ(test, iommu.ops, &ops);
-	KUNIT_EXPECT_PTR_EQ(test, ops.owner, (struct module *)0x1000);
+	/* The compiler takes for granted what the initialiser says */
+	KUNIT_EXPECT_PTR_EQ(test, READ_ONCE(ops.owner),
+			    (struct module *)0x1000);
 }
 
 #ifdef CONFIG_GENERIC_MSI_IRQ_DOMAIN
@@ -315,6 +322,35 @@ static void refused_group_moves_back(struct kunit *test)
 	iommu_detach_group(other, group);
 }
 
+static void refused_group_keeps_default(struct kunit *test)
+{
+	struct iommu_domain *enforced = mock_domain_create(test);
+	struct mock_iommu *able = mock_iommu_create(test, ENFORCE);
+	struct mock_iommu *unable = mock_iommu_create(test, 0);
+	struct mock_device *first, *second;
+	struct iommu_domain *normal;
+	struct iommu_group *group;
+
+	KUNIT_ASSERT_TRUE(test, iommu_enforce_cache_coherency(enforced));
+
+	mock_set_default_domains(true);
+	first = mock_device_create(test, able, NULL);
+	group = first->dev.iommu_group;
+	second = mock_device_create(test, unable, group);
+	mock_set_default_domains(false);
+
+	normal = iommu_get_domain_for_dev(&first->dev);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, normal);
+	KUNIT_ASSERT_PTR_EQ(test, first->domain, normal);
+	KUNIT_ASSERT_PTR_EQ(test, second->domain, normal);
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, iommu_attach_group(enforced, group));
+	KUNIT_EXPECT_PTR_EQ(test, first->domain, normal);
+	KUNIT_EXPECT_PTR_EQ(test, second->domain, normal);
+	KUNIT_EXPECT_PTR_EQ(test, iommu_get_domain_for_dev(&first->dev),
+			    normal);
+}
+
 static int iommu_caps_test_init(struct kunit *test)
 {
 	return mock_bus_init();
@@ -327,7 +363,7 @@ static struct kunit_case iommu_caps_cases[] = {
 	KUNIT_CASE(caps_driver_without_op),
 	KUNIT_CASE(caps_device_bypasses),
 	KUNIT_CASE(caps_device_never_probed),
-	KUNIT_CASE(caps_instance_unregistered),
+	KUNIT_CASE(caps_instance_gone),
 	KUNIT_CASE(caps_device_removed),
 	KUNIT_CASE(caps_sysfs_comes_and_goes),
 	KUNIT_CASE(device_set_ops_keeps_const_ops),
@@ -340,6 +376,7 @@ static struct kunit_case iommu_caps_cases[] = {
 	KUNIT_CASE(enforce_needs_op_and_pages),
 	KUNIT_CASE(enforced_refuses_others),
 	KUNIT_CASE(refused_group_moves_back),
+	KUNIT_CASE(refused_group_keeps_default),
 	{ }
 };
 

@@ -12,6 +12,7 @@
 /* The lock that attaching and enforcing take, as real drivers have one */
 static DEFINE_MUTEX(mock_lock);
 static bool mock_bus_ready;
+static bool mock_dma_domains;
 
 static struct mock_device *to_mock_device(struct device *dev)
 {
@@ -30,7 +31,8 @@ static bool mock_capable(struct device *dev, enum iommu_cap cap)
 
 static struct iommu_domain *mock_domain_alloc(unsigned int type)
 {
-	if (type != IOMMU_DOMAIN_UNMANAGED && type != IOMMU_DOMAIN_IDENTITY)
+	if (type != IOMMU_DOMAIN_UNMANAGED &&
+	    !(type == IOMMU_DOMAIN_DMA && mock_dma_domains))
 		return NULL;
 
 	return kzalloc(sizeof(struct iommu_domain), GFP_KERNEL);
@@ -206,8 +208,7 @@ static void mock_iommu_res_free(struct kunit_resource *res)
 {
 	struct mock_iommu *mock = res->data;
 
-	if (mock->iommu.ops)
-		iommu_device_unregister(&mock->iommu);
+	iommu_device_unregister(&mock->iommu);
 	iommu_device_sysfs_remove(&mock->iommu);
 	kfree(mock);
 }
@@ -236,10 +237,16 @@ struct mock_iommu *mock_iommu_create(struct kunit *test, unsigned long caps)
 	return mock;
 }
 
-/* As a driver does at shutdown, with devices still there */
-void mock_iommu_unregister(struct mock_iommu *mock)
+/* Unregister and free, as when an IOMMU is unplugged before its devices */
+void mock_iommu_destroy(struct kunit *test, struct mock_iommu *mock)
 {
-	iommu_device_unregister(&mock->iommu);
+	kunit_destroy_resource(test, kunit_resource_instance_match, mock);
+}
+
+/* Whether groups of devices that are created from now on get default domains */
+void mock_set_default_domains(bool on)
+{
+	mock_dma_domains = on;
 }
 
 static void mock_device_release(struct device *dev)

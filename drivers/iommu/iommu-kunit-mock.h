@@ -46,7 +46,8 @@ int mock_bus_init(void);
 struct mock_iommu *mock_iommu_create(struct kunit *test, unsigned long caps);
 struct mock_iommu *mock_iommu_create_ops(struct kunit *test,
 					 const struct iommu_ops *ops);
-void mock_iommu_unregister(struct mock_iommu *mock);
+void mock_iommu_destroy(struct kunit *test, struct mock_iommu *mock);
+void mock_set_default_domains(bool on);
 struct mock_device *mock_device_create(struct kunit *test,
 				       struct mock_iommu *mock,
 				       struct iommu_group *group);

@@ -287,11 +287,8 @@ bool list_all(struct list *list)
 	unsigned int id;
 	int i, n = 0;
 
-	if (found == FOUND) {
+	if (found == FOUND)
 		n = read_dir(dir, &entries);
-		if (n < 0)
-			complain(dir, strerror(errno));
-	}
 	if (n < 0)
 		complain(dir, strerror(errno));
 	for (i = 0; i < n; i++) {

@@ -104,7 +104,7 @@ static void check_leaves(struct kunit *test, bool enforce, u64 iova)
 			KUNIT_EXPECT_TRUE_MSG(test, IOMMU_PTE_PRESENT(pte[i]),
 					      "%s", c->name);
 			KUNIT_EXPECT_EQ_MSG(test, enforce,
-					    !!(pte[i] & IOMMU_PTE_FC),
+					    (bool)(pte[i] & IOMMU_PTE_FC),
 					    "%s, entry %d", c->name, i);
 		}
 		free_tables(root(domain));

@@ -91,8 +91,9 @@ static void snoop_leaves(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, (u64)PHYS, pte & GENMASK_ULL(38, 12),
 				    "%s", c->name);
 		KUNIT_EXPECT_EQ_MSG(test, (bool)(c->size == SZ_2M),
-				    !!(pte & DMA_PTE_LARGE_PAGE), "%s", c->name);
-		KUNIT_EXPECT_EQ_MSG(test, c->snp, !!(pte & DMA_PTE_SNP),
+				    (bool)(pte & DMA_PTE_LARGE_PAGE),
+				    "%s", c->name);
+		KUNIT_EXPECT_EQ_MSG(test, c->snp, (bool)(pte & DMA_PTE_SNP),
 				    "%s", c->name);
 
 		/* All that the root entry covers, so that the tables go too */
@@ -131,7 +132,7 @@ static void snoop_every_unit_counts(struct kunit *test)
 	domain->iommu_refcnt[1] = 1;
 	KUNIT_EXPECT_FALSE(test, domain_units_control_snoop(domain, units, 3));
 
-	/* A unit that is counted by an aux user only, no device on the list */
+	/* It is the count that matters, no device is on the list */
 	domain->iommu_refcnt[0] = 0;
 	domain->iommu_refcnt[2] = 0;
 	KUNIT_EXPECT_FALSE(test, domain_units_control_snoop(domain, units, 3));

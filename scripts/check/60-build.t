@@ -1,0 +1,220 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Each step of the series compiles for each architecture with no warning (W=1)
+# that the base lacks and calls nothing that no step so far has. At the end
+# sparse has nothing new to say, and the IOMMU drivers of the architectures that
+# only they have compile too.
+#
+# What compiles is build.config, in each directory that has a file which the
+# series touches or which includes a header that it touches.
+set -u
+. "$(dirname "$0")/tap.sh"
+
+src=$build/steps
+archs="x86_64 arm64"
+others="arm powerpc s390"
+export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$top CCACHE_NOHASHDIR=1
+export KBUILD_BUILD_TIMESTAMP=0 KBUILD_BUILD_USER=check KBUILD_BUILD_HOST=check
+log=$(mktemp -d) || exit 1
+trap 'rm -rf "$log"' EXIT
+
+cross() # ARCH: the prefix of its compiler
+{
+	case $1 in
+	arm64) echo aarch64-linux-gnu- ;;
+	arm) echo arm-linux-gnueabi- ;;
+	powerpc) echo powerpc64-linux-gnu- ;;
+	s390) echo s390x-linux-gnu- ;;
+	esac
+}
+
+checkout() # COMMIT
+{
+	git -C "$src" rev-parse -q --verify HEAD >/dev/null 2>&1 || {
+		rm -rf "$src"
+		kgit worktree prune
+		kgit worktree add -q --force --detach "$src" base || return 1
+	}
+	git -C "$src" checkout -q --force --detach "$1"
+}
+
+kmake() # ARCH ARGS...
+{
+	local arch=$1 cross
+
+	shift
+	cross=$(cross "$arch")
+	# Style has a look at kernel-doc, for less.
+	make -s -k -j"$(nproc)" -C "$src" O="$src-$arch" ARCH="$arch" LOCALVERSION= \
+		CROSS_COMPILE="$cross" CC="ccache ${cross}gcc" HOSTCC="ccache gcc" \
+		W=1 cmd_checkdoc=: "$@"
+}
+
+# The options may change where Kconfig does. The time of .config stays if they
+# do not, or all would compile again.
+configure() # ARCH COMMIT
+{
+	local out=$src-$1 from
+
+	from=$(cat "$out/.config-from" 2>/dev/null) &&
+		kgit diff --quiet "$from" "$2" -- '*Kconfig*' && return
+	mkdir -p "$out"
+	KCONFIG_CONFIG=$out/.config-new KCONFIG_ALLCONFIG=$top/scripts/check/build.config \
+		kmake "$1" allnoconfig || return
+	cmp -s "$out/.config-new" "$out/.config" || mv "$out/.config-new" "$out/.config"
+	echo "$2" >"$out/.config-from"
+}
+
+# C files that include one of the headers on standard input, however indirectly
+users_of()
+{
+	local headers new
+
+	headers=$(sed -n 's|^include/\(uapi/\)\?\(.*\.h\)$|\2|p' | sort -u)
+	new=$headers
+	while [ -n "$new" ]; do
+		new=$(sed 's/[.]/\\./g; s/^/include <(uapi\/)?/; s/$/>/' <<<"$new" |
+			kgit grep -lE -f - base -- '*.[ch]' | sed 's/^base://' |
+			tee -a "$log/users" | sed -n 's|^include/\(uapi/\)\?\(.*\.h\)$|\2|p' |
+			sort -u | comm -13 <(echo "$headers") -)
+		headers=$(sort -u <<<"$headers"$'\n'"$new")
+	done
+	grep '\.c$' "$log/users" 2>/dev/null
+}
+
+directories()
+{
+	{ all_touched | grep '\.c$'; all_touched | users_of; } |
+		xargs -r dirname | grep -v '^\(tools\|samples\|scripts\|Documentation\)\>' | sort -u
+}
+all_touched() { touched_files; new_files; }
+
+# The parts of KVM that are no architecture's are compiled where one uses them.
+targets() # ARCH: directories that it can have
+{
+	case " $others " in
+	*" $1 "*) echo drivers/iommu/ ;;
+	*) sed "s|^virt/kvm$|arch/${1%_64}/kvm|; s|$|/|" "$log/directories" |
+		grep -E "^(arch/${1%_64}/|[^a]|a[^r])" | sort -u ;;
+	esac
+}
+
+compile() # ARCH COMMIT
+{
+	local dirs
+
+	mapfile -t dirs < <(targets "$1")
+	configure "$1" "$2" >"$log/out" 2>&1 && kmake "$1" "${dirs[@]}" >>"$log/out" 2>&1 ||
+		{ grep -iE -A5 'error|\*\*\*' "$log/out"; return 1; }
+}
+
+# The objects of touched files that build.config has
+objects() # ARCH
+{
+	all_touched | sed -n 's/\.c$/.o/p' | while read -r o; do
+		[ ! -f "$src-$1/$o" ] || echo "$o"
+	done
+}
+
+sparse() # ARCH
+{
+	local objects
+
+	objects=$(objects "$1")
+	[ -z "$objects" ] || kmake "$1" C=2 $objects 2>&1 | messages
+}
+
+undefined() # ARCH: what its objects want from elsewhere
+{
+	find "$src-$1" -name '*.o' ! -name 'built-in*' -path '*/*/*' \
+		-not -path '*/scripts/*' -not -path '*/tools/*' -not -name '*.mod.o' -print0 |
+		xargs -0 "$(cross "$1")nm" 2>/dev/null |
+		awk 'NF == 2 && $1 == "U" { want[$2] }
+		     NF == 3 { have[$3] }
+		     END { for (s in want) if (!(s in have)) print s }' | sort
+}
+
+# A symbol that the base's objects did not want has to be somewhere in the tree.
+symbols_exist() # ARCH COMMIT
+{
+	local s missing=
+
+	for s in $(undefined "$1" | comm -13 "$src-$1/base-undefined" -); do
+		kgit grep -qwE "^[A-Za-z_].*$s" "$2" -- '*.c' '*.S' || missing+=" $s"
+	done
+	[ -z "$missing" ] || { echo "nothing defines$missing"; return 1; }
+}
+
+base_key() # ARCH
+{
+	{ cat "$0" scripts/check/build.config "$log/directories"; all_touched; } |
+		key "$1" "$(kgit rev-parse 'base^{tree}')" "$("$(cross "$1")gcc" --version)" \
+		    "$(sparse --version 2>/dev/null)"
+}
+
+# The messages of the base are complete only when all of it compiles.
+build_base() # ARCH
+{
+	local out=$src-$1
+
+	rm -rf "$out"
+	checkout base && compile "$1" base || return
+	messages <"$log/out" >"$out/base-warnings"
+	undefined "$1" >"$out/base-undefined"
+	sparse "$1" >"$out/base-sparse"
+}
+
+need_base() # ARCH
+{
+	local out=$src-$1 want
+
+	want=$(base_key "$1")
+	[ "$(cat "$out/base-key" 2>/dev/null)" = "$want" ] && return
+	build_base "$1" && echo "$want" >"$out/base-key"
+}
+
+build_step() # ARCH COMMIT [FROM]
+{
+	need_base "$1" || return
+	# By way of its parent or FROM, so that what the step touches compiles anew.
+	checkout "${3-$2^}" && checkout "$2" && compile "$1" "$2" || return
+	messages <"$log/out" | no_new "$src-$1/base-warnings" /dev/stdin "warnings" &&
+		symbols_exist "$1" "$2"
+}
+
+sparse_end() # ARCH
+{
+	need_base "$1" && checkout "$head" && compile "$1" "$head" &&
+		sparse "$1" | no_new "$src-$1/base-sparse" /dev/stdin "sparse warnings"
+}
+
+# ---- main
+
+directories >"$log/directories"
+mapfile -t commits < <(kgit rev-list --reverse base..HEAD)
+set -- $archs
+plan $(($# * (${#commits[@]} + 1) + $(wc -w <<<"$others")))
+
+declare -A base_keys=()
+for arch in $archs $others; do
+	base_keys[$arch]=$(base_key "$arch")
+done
+for commit in "${commits[@]}"; do
+	subject=$(kgit log -1 --format=%s "$commit")
+	for arch in $archs; do
+		run_once "$(key "${base_keys[$arch]}" "$(kgit rev-parse "$commit^{tree}")" </dev/null)" \
+			"$arch: $subject" build_step "$arch" "$commit"
+	done
+done
+for arch in $archs; do
+	run_once "$(key sparse "${base_keys[$arch]}" "$(kgit rev-parse "$head^{tree}")" </dev/null)" \
+		"$arch: sparse" sparse_end "$arch"
+done
+for arch in $others; do
+	run_once "$(key end "${base_keys[$arch]}" "$(kgit rev-parse "$head^{tree}")" </dev/null)" \
+		"$arch: IOMMU drivers" build_step "$arch" "$head" base
+done
+for f in $(all_touched | grep '\.c$' | grep -vE '^(tools|samples)/'); do
+	compgen -G "$src-*/${f%.c}.o" >/dev/null || echo "$f is compiled by no architecture here"
+done | diag
+exit $failed

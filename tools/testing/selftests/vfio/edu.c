@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * QEMU's edu device: it copies between memory and a buffer of its own.
+ */
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <linux/vfio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "edu.h"
+
+#define EDU_VENDOR	"0x1234\n"
+#define EDU_DEVICE	"0x11e8\n"
+
+#define EDU_ID		0x00
+#define EDU_DMA_SRC	0x80
+#define EDU_DMA_DST	0x88
+#define EDU_DMA_COUNT	0x90
+#define EDU_DMA_CMD	0x98
+
+#define EDU_ID_MAGIC	0xed
+#define EDU_CMD_START	1
+#define EDU_CMD_STORE	2
+#define EDU_BUFFER	0x40000
+
+/* A copy takes the device 100 ms. */
+#define EDU_POLL_US	2000
+#define EDU_POLLS	2500
+
+bool edu_matches(const struct device *dev)
+{
+	char vendor[16], id[16];
+
+	return sysfs_read(vendor, sizeof(vendor), "%s/vendor", dev->path) > 0 &&
+	       sysfs_read(id, sizeof(id), "%s/device", dev->path) > 0 &&
+	       !strcmp(vendor, EDU_VENDOR) && !strcmp(id, EDU_DEVICE);
+}
+
+static __u32 read32(struct edu *edu, unsigned int reg)
+{
+	return __atomic_load_n((__u32 *)(edu->regs + reg), __ATOMIC_RELAXED);
+}
+
+static __u64 read64(struct edu *edu, unsigned int reg)
+{
+	return __atomic_load_n((__u64 *)(edu->regs + reg), __ATOMIC_RELAXED);
+}
+
+/* VFIO splits a write() of 64 bits in two, of which edu takes only one. */
+static void write64(struct edu *edu, unsigned int reg, __u64 val)
+{
+	__atomic_store_n((__u64 *)(edu->regs + reg), val, __ATOMIC_RELAXED);
+}
+
+/* VFIO hands out a device that must not decode nor do DMA yet. */
+static int enable(int device)
+{
+	struct vfio_region_info config = {
+		.argsz = sizeof(config),
+		.index = VFIO_PCI_CONFIG_REGION_INDEX,
+	};
+	off_t pos;
+	__u16 cmd;
+
+	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &config))
+		return -errno;
+	pos = config.offset + PCI_COMMAND;
+	if (pread(device, &cmd, sizeof(cmd), pos) != sizeof(cmd))
+		return -EIO;
+	cmd |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	if (pwrite(device, &cmd, sizeof(cmd), pos) != sizeof(cmd))
+		return -EIO;
+	return 0;
+}
+
+int edu_open(struct edu *edu, int device)
+{
+	struct vfio_region_info bar = {
+		.argsz = sizeof(bar),
+		.index = VFIO_PCI_BAR0_REGION_INDEX,
+	};
+	int ret;
+
+	ret = enable(device);
+	if (ret)
+		return ret;
+	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar))
+		return -errno;
+	if (!(bar.flags & VFIO_REGION_INFO_FLAG_MMAP))
+		return -ENXIO;
+
+	edu->size = bar.size;
+	edu->regs = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 device, bar.offset);
+	if (edu->regs == MAP_FAILED)
+		return -errno;
+	if ((read32(edu, EDU_ID) & 0xff) == EDU_ID_MAGIC)
+		return 0;
+
+	edu_close(edu);
+	return -ENODEV;
+}
+
+void edu_close(struct edu *edu)
+{
+	munmap(edu->regs, edu->size);
+}
+
+static int copy(struct edu *edu, __u64 src, __u64 dst, size_t size, __u64 cmd)
+{
+	int i;
+
+	/* More than its buffer holds and QEMU ends. */
+	if (size > EDU_MAX_COPY)
+		return -EINVAL;
+
+	__sync_synchronize();
+	write64(edu, EDU_DMA_SRC, src);
+	write64(edu, EDU_DMA_DST, dst);
+	write64(edu, EDU_DMA_COUNT, size);
+	write64(edu, EDU_DMA_CMD, cmd | EDU_CMD_START);
+
+	for (i = 0; i < EDU_POLLS; i++) {
+		if (!(read64(edu, EDU_DMA_CMD) & EDU_CMD_START)) {
+			__sync_synchronize();
+			return 0;
+		}
+		usleep(EDU_POLL_US);
+	}
+	return -ETIMEDOUT;
+}
+
+int edu_load(struct edu *edu, __u64 iova, size_t size)
+{
+	return copy(edu, iova, EDU_BUFFER, size, 0);
+}
+
+int edu_store(struct edu *edu, __u64 iova, size_t size)
+{
+	return copy(edu, EDU_BUFFER, iova, size, EDU_CMD_STORE);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the tests in this directory start from.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "../kselftest.h"
+#include "vfio_lib.h"
+#include "vfio_test.h"
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#endif
+
+struct device test_dev;
+
+static const char *want;
+static char old_driver[DEVICE_NAME_SIZE];
+static struct {
+	const char *path;
+	char old[16];
+} params[] = {
+	{ .path = VFIO_NOIOMMU_PARAM },
+	{ .path = VFIO_UNSAFE_INTR_PARAM },
+	{ .path = HUGEPAGES_PARAM },
+};
+
+static void save_params(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(params); i++) {
+		if (sysfs_read(params[i].old, sizeof(params[i].old), "%s",
+			       params[i].path) < 0)
+			params[i].old[0] = '\0';
+	}
+}
+
+static void restore_params(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(params); i++) {
+		if (params[i].old[0])
+			sysfs_write(params[i].old, "%s", params[i].path);
+	}
+}
+
+/* A test that fails does not get to its teardown. */
+static void restore_all(void)
+{
+	if (old_driver[0])
+		device_bind(&test_dev, old_driver);
+	else
+		device_unbind(&test_dev);
+	restore_params();
+}
+
+void test_init(bool need_verdict)
+{
+	static const char * const words[] = {
+		"dma_cc=1", "dma_cc=0", "eperm", "refused", "noiommu", "none",
+	};
+	const char *name = getenv("IOMMU_TEST_DEVICE");
+	size_t i;
+
+	if (!name || !*name)
+		ksft_exit_skip("IOMMU_TEST_DEVICE is not set\n");
+	if (device_find(&test_dev, name))
+		ksft_exit_fail_msg("IOMMU_TEST_DEVICE=%s: no such device\n",
+				   name);
+
+	if (need_verdict) {
+		want = getenv("IOMMU_TEST_VFIO");
+		if (!want || !*want)
+			ksft_exit_skip("IOMMU_TEST_VFIO is not set\n");
+		for (i = 0; i < ARRAY_SIZE(words) && !test_wants(words[i]); i++)
+			;
+		if (i == ARRAY_SIZE(words))
+			ksft_exit_fail_msg("IOMMU_TEST_VFIO=%s: no verdict\n",
+					   want);
+		if (test_wants("none"))
+			ksft_exit_skip("VFIO is not tested here (none)\n");
+	}
+
+	device_driver(&test_dev, old_driver);
+	save_params();
+	atexit(restore_all);
+}
+
+bool test_wants(const char *verdict)
+{
+	return !strcmp(want, verdict);
+}
+
+const char *test_wanted(void)
+{
+	return want;
+}
+
+bool test_wants_type1(void)
+{
+	return !strncmp(want, "dma_cc=", strlen("dma_cc=")) ||
+	       test_wants("eperm");
+}
+
+int test_reset(void)
+{
+	restore_params();
+	return device_unbind(&test_dev);
+}
+
+int test_bind(void)
+{
+	int ret;
+
+	ret = test_reset();
+	if (!ret && test_wants("eperm"))
+		ret = sysfs_write("Y", VFIO_UNSAFE_INTR_PARAM);
+	return ret ?: device_bind(&test_dev, device_vfio_driver(&test_dev));
+}
+
+long test_locked_kb(void)
+{
+	char status[8192], *line;
+
+	if (sysfs_read(status, sizeof(status), "/proc/self/status") < 0)
+		return -1;
+	line = strstr(status, "VmLck:");
+	return line ? atol(line + strlen("VmLck:")) : -1;
+}
+
+void *test_alloc(size_t size, int flags)
+{
+	return mmap(NULL, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | flags, -1, 0);
+}
