@@ -6,7 +6,7 @@
 # only they have compile too.
 #
 # What compiles is build.config, in each directory that has a file which the
-# series touches or which includes a header that it touches.
+# series touches or which uses what it changes in a header.
 set -u
 . "$(dirname "$0")/tap.sh"
 
@@ -65,26 +65,24 @@ configure() # ARCH COMMIT
 	echo "$2" >"$out/.config-from"
 }
 
-# C files that include one of the headers on standard input, however indirectly
-users_of()
+# C files with a name that a touched header declares otherwise or no more. A name
+# in hundreds of them is one that the header only uses.
+users()
 {
-	local headers new
+	local headers
 
-	headers=$(sed -n 's|^include/\(uapi/\)\?\(.*\.h\)$|\2|p' | sort -u)
-	new=$headers
-	while [ -n "$new" ]; do
-		new=$(sed 's/[.]/\\./g; s/^/include <(uapi\/)?/; s/$/>/' <<<"$new" |
-			kgit grep -lE -f - base -- '*.[ch]' | sed 's/^base://' |
-			tee -a "$log/users" | sed -n 's|^include/\(uapi/\)\?\(.*\.h\)$|\2|p' |
-			sort -u | comm -13 <(echo "$headers") -)
-		headers=$(sort -u <<<"$headers"$'\n'"$new")
-	done
-	grep '\.c$' "$log/users" 2>/dev/null
+	mapfile -t headers < <(touched_files | grep '\.h$')
+	[ ${#headers[@]} -gt 0 ] || return
+	kgit log -p --format= base..HEAD -- "${headers[@]}" | grep '^-[^-]' |
+		grep -oP '\w+_\w+(?=\s*[(,;=])' | sort -u >"$log/names"
+	kgit grep -whoF -f "$log/names" base -- '*.c' | sort | uniq -c |
+		awk '$1 < 300 { print $2 }' >"$log/own-names"
+	kgit grep -wlF -f "$log/own-names" base -- '*.c' | sed 's/^base://'
 }
 
 directories()
 {
-	{ all_touched | grep '\.c$'; all_touched | users_of; } |
+	{ all_touched | grep '\.c$'; users; } |
 		xargs -r dirname | grep -v '^\(tools\|samples\|scripts\|Documentation\)\>' | sort -u
 }
 all_touched() { touched_files; new_files; }

@@ -64,8 +64,6 @@ FIXTURE_VARIANT_ADD(vfio, odd) {
 
 FIXTURE_SETUP(vfio)
 {
-	int ret;
-
 	ASSERT_EQ(0, test_bind());
 	if (variant->flags & MAP_HUGETLB)
 		sysfs_write("2", HUGEPAGES_PARAM);
@@ -75,10 +73,9 @@ FIXTURE_SETUP(vfio)
 	ASSERT_NE(MAP_FAILED, self->mem);
 
 	ASSERT_EQ(0, vfio_open_all(&self->vfio, &test_dev));
-	ret = vfio_check(&self->vfio, VFIO_DMA_CC_IOMMU);
-	self->coherent = test_wants("eperm") ? ret : test_wants("dma_cc=1");
-	EXPECT_EQ(self->coherent, ret);
-
+	self->coherent = test_wants("eperm") ?
+		vfio_check(&self->vfio, VFIO_DMA_CC_IOMMU) :
+		test_wants("dma_cc=1");
 	self->has_edu = edu_matches(&test_dev);
 	if (self->has_edu)
 		ASSERT_EQ(0, edu_open(&self->edu, self->vfio.device));
@@ -130,10 +127,12 @@ static bool copies(struct edu *edu, __u64 iova, unsigned char *mem)
 TEST_F_TIMEOUT(vfio, entries, 60)
 {
 	struct vfio *v = &self->vfio;
-	size_t i, maps = 0, leaves;
+	size_t i, maps, leaves;
 	struct dma_leaf *leaf;
 	__u64 iova;
 	int round;
+
+	EXPECT_EQ(self->coherent, vfio_check(v, VFIO_DMA_CC_IOMMU));
 
 	/* What is mapped once more goes into tables that were used before. */
 	for (round = 0; round < 2; round++) {

@@ -87,15 +87,33 @@ TEST_F(kvm, wbinvd)
 	EXPECT_EQ(0, wbinvd(_metadata, vm, 0));
 }
 
-/* The CPU that the WBINVD is executed on is the only one that ran the VM. */
+/*
+ * The CPU that the WBINVD is executed on is the only one that ran the VM since
+ * the first, which also reaches the one that set up the VM.
+ */
 TEST_F(kvm, wbinvd_local)
 {
 	struct vm *vm = &self->vm;
 
 	ASSERT_EQ(0, vm_set_group(vm, KVM_DEV_VFIO_GROUP_ADD,
 				  self->vfio.group));
+	wbinvd(_metadata, vm, 1);
 	EXPECT_EQ(!self->coherent, wbinvd(_metadata, vm, 1));
 	EXPECT_EQ(!self->coherent, wbinvd(_metadata, vm, 1));
+}
+
+/* What a CPU wrote before the device came is dirty there all the same. */
+TEST_F(kvm, wbinvd_before_device)
+{
+	struct vm *vm = &self->vm;
+	long flushes;
+
+	ASSERT_EQ(0, vm_run(vm, 0));
+	ASSERT_EQ(0, vm_set_group(vm, KVM_DEV_VFIO_GROUP_ADD,
+				  self->vfio.group));
+	flushes = probe_hits(PROBE_FLUSH);
+	ASSERT_EQ(0, vm_run(vm, 1));
+	EXPECT_EQ(self->coherent ? 0 : 2, probe_hits(PROBE_FLUSH) - flushes);
 }
 
 /* How often memory types are refreshed as the guest changes CR0.CD once. */
