@@ -171,9 +171,27 @@ need_base() # ARCH
 	build_base "$1" && echo "$want" >"$out/base-key"
 }
 
+# Whether what it changes is compiled for the architecture at all: new files,
+# headers and build files may be
+affects() # ARCH COMMIT
+{
+	local f
+
+	while read -r f; do
+		case $f in
+		Documentation/* | tools/* | samples/* | MAINTAINERS) ;;
+		*.c)	[ ! -f "$src-$1/${f%.c}.o" ] &&
+				kgit cat-file -e "base:$f" 2>/dev/null || return 0 ;;
+		*)	return 0 ;;
+		esac
+	done < <(kgit diff --name-only "$2^" "$2")
+	return 1
+}
+
 build_step() # ARCH COMMIT [FROM]
 {
 	need_base "$1" || return
+	[ -n "${3-}" ] || affects "$1" "$2" || return 0
 	# By way of its parent or FROM, so that what the step touches compiles anew.
 	checkout "${3-$2^}" && checkout "$2" && compile "$1" "$2" || return
 	messages <"$log/out" | no_new "$src-$1/base-warnings" /dev/stdin "warnings" &&
