@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Each step of the series compiles for each architecture with no warning (W=1)
 # that the base lacks and calls nothing that no step so far has. At the end
-# sparse has nothing new to say, and the IOMMU drivers of the architectures that
-# only they have compile too.
+# sparse has nothing new to say, and the IOMMU drivers that only other
+# architectures have, and VFIO there, compile too.
 #
 # What compiles is build.config, in each directory that has a file which the
 # series touches or which uses what it changes in a header.
@@ -91,7 +91,7 @@ all_touched() { touched_files; new_files; }
 targets() # ARCH: directories that it can have
 {
 	case " $others " in
-	*" $1 "*) echo drivers/iommu/ ;;
+	*" $1 "*) printf '%s\n' drivers/iommu/ drivers/vfio/ ;;
 	*) sed "s|^virt/kvm$|arch/${1%_64}/kvm|; s|$|/|" "$log/directories" |
 		grep -E "^(arch/${1%_64}/|[^a]|a[^r])" | sort -u ;;
 	esac
@@ -133,14 +133,18 @@ undefined() # ARCH: what its objects want from elsewhere
 }
 
 # A symbol that the base's objects did not want has to be somewhere in the tree.
+# Where it was found once is not searched again.
 symbols_exist() # ARCH COMMIT
 {
-	local s missing=
+	local want missing
 
-	for s in $(undefined "$1" | comm -13 "$src-$1/base-undefined" -); do
-		kgit grep -qwE "^[A-Za-z_].*$s" "$2" -- '*.c' '*.S' || missing+=" $s"
-	done
-	[ -z "$missing" ] || { echo "nothing defines$missing"; return 1; }
+	want=$(undefined "$1" | comm -13 "$src-$1/base-undefined" - |
+		comm -23 - <(sort "$src-$1/known-symbols" 2>/dev/null))
+	[ -n "$want" ] || return 0
+	missing=$(kgit grep -hE "^[A-Za-z_].*\\<($(paste -sd '|' <<<"$want"))\\>" "$2" -- '*.c' '*.S' |
+		tr -cs 'A-Za-z0-9_' '\n' | sort -u | comm -13 - <(echo "$want"))
+	[ -z "$missing" ] || { echo "nothing defines" $missing; return 1; }
+	echo "$want" >>"$src-$1/known-symbols"
 }
 
 base_key() # ARCH

@@ -169,7 +169,7 @@ pack_guest()
 
 	mkdir -p "$dir/tests" &&
 	cp -rL "${guest[$1]}/bin" "$dir/bin" &&
-	cp "$HERE/vm-init" "$dir/init" || exit 1
+	cp "$HERE/vm-init.sh" "$dir/init" || exit 1
 	if [[ -d ${guest[$1]}/tests ]]; then
 		cp -rL "${guest[$1]}/tests" "$dir/" || exit 1
 	fi

@@ -9,14 +9,14 @@
 # test prints by accident.
 
 busybox mkdir -p /proc /sys /dev /tmp /root /sbin
-busybox mount -t proc proc /proc
-busybox mount -t sysfs sysfs /sys
-busybox mount -t devtmpfs devtmpfs /dev
-busybox mount -t debugfs debugfs /sys/kernel/debug
-busybox mount -t tmpfs tmpfs /tmp
+busybox mount -t proc none /proc
+busybox mount -t sysfs none /sys
+busybox mount -t devtmpfs none /dev
+busybox mount -t debugfs none /sys/kernel/debug
+busybox mount -t tmpfs none /tmp
 busybox mkdir -p /dev/pts /dev/hugepages
-busybox mount -t devpts devpts /dev/pts
-busybox mount -t hugetlbfs hugetlbfs /dev/hugepages
+busybox mount -t devpts none /dev/pts
+busybox mount -t hugetlbfs none /dev/hugepages
 busybox --install -s /bin
 
 export HOME=/root PATH=/bin:/tests
@@ -47,7 +47,7 @@ section()
 
 # An object is reported when it is 5 seconds old and two scans in a row find no
 # pointer to it.
-kmemleak()
+check_leaks()
 {
 	local file=/sys/kernel/debug/kmemleak
 
@@ -69,7 +69,7 @@ run()
 		for test in /tests/*; do
 			[ -x "$test" ] && section "${test##*/}" "$test"
 		done
-		section kmemleak kmemleak
+		section kmemleak check_leaks
 	fi
 }
 
