@@ -30,7 +30,12 @@ readonly MACHINES=$HERE/machines
 readonly EDU=edu,dma_mask=0xffffffffffffffff
 
 # A line of the kernel log that fails a machine.
-readonly BAD='WARNING:|BUG:|INFO: (possible|task .* blocked|rcu|trying to register)|Oops|Kernel panic|KASAN:|UBSAN:|cut here|Call [Tt]race|rcu:? .*(stall|self-detected)|suspicious RCU|refcount_t:|general protection|Unable to handle|Internal error:|not ok [0-9]'
+readonly BAD='WARNING:|BUG:'\
+'|INFO: (possible|task .* blocked|rcu|trying to register)|Oops'\
+'|Kernel panic|KASAN:|UBSAN:|cut here|Call [Tt]race'\
+'|rcu:? .*(stall|self-detected)|suspicious RCU|refcount_t:'\
+'|general protection|Unable to handle|Internal error:'\
+'|not ok [0-9]'
 
 # A line of a test that says nothing about a failure.
 readonly PASSED='^(ok |# +(RUN|OK|SKIP) )|^$'
@@ -275,7 +280,7 @@ complaint()
 		echo "$lines"
 	fi
 	if ((rc == 124 || rc == 137)); then
-		echo "no end after $seconds seconds"
+		echo "no end within ${seconds}s"
 	elif ((rc != 0)); then
 		echo "QEMU ended with status $rc"
 	fi
