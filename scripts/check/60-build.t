@@ -127,7 +127,8 @@ undefined() # ARCH: what its objects want from elsewhere
 	find "$src-$1" -name '*.o' ! -name 'built-in*' -path '*/*/*' \
 		-not -path '*/scripts/*' -not -path '*/tools/*' -not -name '*.mod.o' -print0 |
 		xargs -0 "$(cross "$1")nm" 2>/dev/null |
-		awk 'NF == 2 && $1 == "U" { want[$2] }
+		# powerpc64 puts a dot in front of the code of a function
+		sed 's/ \./ /' | awk 'NF == 2 && $1 == "U" { want[$2] }
 		     NF == 3 { have[$3] }
 		     END { for (s in want) if (!(s in have)) print s }' | sort
 }
@@ -141,7 +142,8 @@ symbols_exist() # ARCH COMMIT
 	want=$(undefined "$1" | comm -13 "$src-$1/base-undefined" - |
 		comm -23 - <(sort "$src-$1/known-symbols" 2>/dev/null))
 	[ -n "$want" ] || return 0
-	missing=$(kgit grep -hE "^[A-Za-z_].*\\<($(paste -sd '|' <<<"$want"))\\>" "$2" -- '*.c' '*.S' |
+	missing=$(kgit grep -hwF -f <(echo "$want") "$2" -- '*.c' '*.S' 'kernel/*.h' |
+		grep '^[A-Za-z_]' |
 		tr -cs 'A-Za-z0-9_' '\n' | sort -u | comm -13 - <(echo "$want"))
 	[ -z "$missing" ] || { echo "nothing defines" $missing; return 1; }
 	echo "$want" >>"$src-$1/known-symbols"
