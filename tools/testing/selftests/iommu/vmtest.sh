@@ -41,7 +41,7 @@ readonly BAD='WARNING:|BUG:'\
 readonly PASSED='^(ok |# +(RUN|OK|SKIP) )|^$'
 
 declare -A image=() guest=()
-jobs=1 seconds=240 logs='' shell='' command=''
+jobs=1 seconds=240 logs='' shell='' command='' retry=''
 
 usage()
 {
@@ -57,6 +57,8 @@ Boots each machine, by default every one whose kernel is given.
   -t SECONDS      bound for one boot ($seconds)
   -j N            machines at a time ($jobs)
   -o DIR          keep MACHINE.log (kernel) and MACHINE.out (tests) there
+  -r              boot a machine that hangs once more, and say so: an emulated
+                  CPU may lose its timer on a busy host
   -l              list the machines
   -h              this text
 
@@ -412,6 +414,14 @@ finish()
 		fi
 		wait "${pid[$name]}"
 		rc=$?
+		if [[ -n $retry && ($rc -eq 124 || $rc -eq 137) ]]; then
+			cp "$logs/$name.log" "$logs/$name.hung.log"
+			echo "# $name: no end within ${seconds}s, boots once more:" \
+			     "$logs/$name.hung.log"
+			boot "$name" &
+			wait $!
+			rc=$?
+		fi
 		if [[ -n $command ]]; then
 			show "$name" "$rc"
 		else
@@ -432,7 +442,7 @@ cleanup()
 	rm -rf "$tmp"
 }
 
-while getopts k:g:c:st:j:o:lh opt; do
+while getopts k:g:c:st:j:o:rlh opt; do
 	case $opt in
 	k)	image[${OPTARG%%=*}]=${OPTARG#*=} ;;
 	g)	guest[${OPTARG%%=*}]=${OPTARG#*=} ;;
@@ -441,6 +451,7 @@ while getopts k:g:c:st:j:o:lh opt; do
 	t)	seconds=$OPTARG ;;
 	j)	jobs=$OPTARG ;;
 	o)	logs=$OPTARG ;;
+	r)	retry=1 ;;
 	l)	list_machines; exit ;;
 	h)	usage; exit ;;
 	*)	usage >&2; exit 1 ;;
