@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 # Each step of the series compiles for each architecture with no warning (W=1)
-# that the base lacks and calls nothing that no step so far has. At the end
-# sparse has nothing new to say, and the IOMMU drivers that only other
-# architectures have, and VFIO there, compile too.
+# that the base lacks and calls nothing that no step so far has. The end compiles
+# for other architectures and without CONFIG_IOMMU_API too, sparse has nothing
+# new to say, and no C file that the series touches was left out.
 #
 # What compiles is build.config, in each directory that has a file which the
-# series touches or which uses what it changes in a header.
+# series touches or which uses what it changes in a header. ARCH-NAME changes
+# what build.config.NAME says.
 set -u
 . "$(dirname "$0")/tap.sh"
 
 src=$build/steps
 archs="x86_64 arm64"
-others="arm powerpc s390"
+others="i386 arm powerpc powerpc-book3s s390 x86_64-noiommu arm64-noiommu"
 export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$top CCACHE_NOHASHDIR=1
 export KBUILD_BUILD_TIMESTAMP=0 KBUILD_BUILD_USER=check KBUILD_BUILD_HOST=check
 log=$(mktemp -d) || exit 1
@@ -20,12 +21,32 @@ trap 'rm -rf "$log"' EXIT
 
 cross() # ARCH: the prefix of its compiler
 {
-	case $1 in
+	case ${1%%-*} in
 	arm64) echo aarch64-linux-gnu- ;;
 	arm) echo arm-linux-gnueabi- ;;
 	powerpc) echo powerpc64-linux-gnu- ;;
 	s390) echo s390x-linux-gnu- ;;
 	esac
+}
+
+arch_dir() # ARCH: where its sources are
+{
+	case ${1%%-*} in
+	x86_64 | i386) echo arch/x86 ;;
+	*) echo "arch/${1%%-*}" ;;
+	esac
+}
+
+# The last line about an option counts.
+options() # ARCH
+{
+	local files=(scripts/check/build.config)
+
+	[ "$1" = "${1%%-*}" ] || files+=("scripts/check/build.config.${1#*-}")
+	cat "${files[@]}" | awk '
+		match($0, /CONFIG_[A-Za-z0-9_]+/) && /=|is not set/ {
+			line[substr($0, RSTART, RLENGTH)] = $0 }
+		END { for (option in line) print line[option] }' | sort
 }
 
 checkout() # COMMIT
@@ -45,7 +66,7 @@ kmake() # ARCH ARGS...
 	shift
 	cross=$(cross "$arch")
 	# Style has a look at kernel-doc, for less.
-	make -s -k -j"$(nproc)" -C "$src" O="$src-$arch" ARCH="$arch" LOCALVERSION= \
+	make -s -k -j"$(nproc)" -C "$src" O="$src-$arch" ARCH="${arch%%-*}" LOCALVERSION= \
 		CROSS_COMPILE="$cross" CC="ccache ${cross}gcc" HOSTCC="ccache gcc" \
 		W=1 cmd_checkdoc=: "$@"
 }
@@ -59,10 +80,21 @@ configure() # ARCH COMMIT
 	from=$(cat "$out/.config-from" 2>/dev/null) &&
 		kgit diff --quiet "$from" "$2" -- '*Kconfig*' && return
 	mkdir -p "$out"
-	KCONFIG_CONFIG=$out/.config-new KCONFIG_ALLCONFIG=$top/scripts/check/build.config \
-		kmake "$1" allnoconfig || return
+	options "$1" >"$out/.options"
+	KCONFIG_CONFIG=$out/.config-new KCONFIG_ALLCONFIG=$out/.options \
+		kmake "$1" allnoconfig && off "$1" "$out/.config-new" || return
 	cmp -s "$out/.config-new" "$out/.config" || mv "$out/.config-new" "$out/.config"
 	echo "$2" >"$out/.config-from"
+}
+
+# What is to be off could be selected by something else.
+off() # ARCH CONFIG
+{
+	local on
+
+	[[ $1 == *-noiommu ]] || return 0
+	! on=$(grep -E '^CONFIG_(IOMMU_API|IOMMU_SUPPORT)=' "$2") ||
+		{ echo "error: $1 has $on"; return 1; }
 }
 
 # C files with a name that a touched header declares otherwise or no more. A name
@@ -90,11 +122,13 @@ all_touched() { touched_files; new_files; }
 # The parts of KVM that are no architecture's are compiled where one uses them.
 targets() # ARCH: directories that it can have
 {
-	case " $others " in
-	*" $1 "*) printf '%s\n' drivers/iommu/ drivers/vfio/ ;;
-	*) sed "s|^virt/kvm$|arch/${1%_64}/kvm|; s|$|/|" "$log/directories" |
-		grep -E "^(arch/${1%_64}/|[^a]|a[^r])" | sort -u ;;
-	esac
+	local own dir
+
+	own=$(arch_dir "$1")
+	sed "s|^virt/kvm$|$own/kvm|; s|$|/|" "$log/directories" | sort -u |
+		while read -r dir; do
+			[[ $dir == arch/* && $dir != "$own"/* || ! -d $src/$dir ]] || echo "$dir"
+		done
 }
 
 compile() # ARCH COMMIT
@@ -151,7 +185,7 @@ symbols_exist() # ARCH COMMIT
 
 base_key() # ARCH
 {
-	{ cat "$0" scripts/check/build.config "$log/directories"; all_touched; } |
+	{ cat "$0" "$log/directories"; options "$1"; all_touched; } |
 		key "$1" "$(kgit rev-parse 'base^{tree}')" "$("$(cross "$1")gcc" --version)" \
 		    "$(sparse --version 2>/dev/null)"
 }
@@ -210,12 +244,29 @@ sparse_end() # ARCH
 		sparse "$1" | no_new "$src-$1/base-sparse" /dev/stdin "sparse warnings"
 }
 
+build_end() # ARCH
+{
+	build_step "$1" "$head" base && sparse_end "$1"
+}
+
+# Objects stay where they were made, also when a step did not run again.
+compiled()
+{
+	local f rc=0
+
+	while read -r f; do
+		compgen -G "$src-*/${f%.c}.o" >/dev/null ||
+			{ echo "$f: none of $archs $others compiles it, see build.config"; rc=1; }
+	done < <(all_touched | grep '\.c$' | grep -vE '^(tools|samples|scripts|Documentation)/')
+	return "$rc"
+}
+
 # ---- main
 
 directories >"$log/directories"
 mapfile -t commits < <(kgit rev-list --reverse base..HEAD)
 set -- $archs
-plan $(($# * (${#commits[@]} + 1) + $(wc -w <<<"$others")))
+plan $(($# * (${#commits[@]} + 1) + $(wc -w <<<"$others") + 1))
 
 declare -A base_keys=()
 for arch in $archs $others; do
@@ -234,9 +285,7 @@ for arch in $archs; do
 done
 for arch in $others; do
 	run_once "$(key end "${base_keys[$arch]}" "$(kgit rev-parse "$head^{tree}")" </dev/null)" \
-		"$arch: IOMMU drivers" build_step "$arch" "$head" base
+		"$arch: all of it, and sparse" build_end "$arch"
 done
-for f in $(all_touched | grep '\.c$' | grep -vE '^(tools|samples)/'); do
-	compgen -G "$src-*/${f%.c}.o" >/dev/null || echo "$f is compiled by no architecture here"
-done | diag
+run "each C file is compiled" compiled
 exit $failed
