@@ -98,23 +98,28 @@ bool iommu_device_interrupts_isolated(struct device *dev)
 EXPORT_SYMBOL_GPL(iommu_device_interrupts_isolated);
 
 /*
- * What firmware says of the DMA of @dev: the device's own node, or that of the
- * host bridge for PCI, which is where dma-coherent and _CCA stand.
+ * The device whose firmware node describes the DMA of @dev: the device itself, or
+ * the host bridge for PCI, which is where dma-coherent, iommu-map and _CCA stand.
  */
-bool iommu_firmware_dma_coherent(struct device *dev)
+struct device *iommu_firmware_device(struct device *dev)
 {
 	struct device *bridge;
 
 	if (dev_is_pci(dev)) {
 		bridge = &pci_find_host_bridge(to_pci_dev(dev)->bus)->dev;
 		if (bridge->parent && bridge->parent->of_node)
-			dev = bridge->parent;
-		else
-			dev = bridge;
+			return bridge->parent;
+		return bridge;
 	}
 
 	while (dev_is_fsl_mc(dev))
 		dev = dev->parent;
+	return dev;
+}
 
-	return device_get_dma_attr(dev) == DEV_DMA_COHERENT;
+/* What firmware says of the DMA of @dev */
+bool iommu_firmware_dma_coherent(struct device *dev)
+{
+	return device_get_dma_attr(iommu_firmware_device(dev)) ==
+	       DEV_DMA_COHERENT;
 }

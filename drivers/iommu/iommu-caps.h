@@ -10,6 +10,7 @@
 
 struct device;
 
+struct device *iommu_firmware_device(struct device *dev);
 bool iommu_firmware_dma_coherent(struct device *dev);
 
 #endif /* _IOMMU_CAPS_H */

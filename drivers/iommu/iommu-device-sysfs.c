@@ -10,6 +10,10 @@
 #include <linux/sysfs.h>
 
 #include "iommu-device-sysfs.h"
+#include "iommu-resv.h"
+#include "iommu-resv-sysfs.h"
+
+#define RESV_REGIONS	"iommu_reserved_regions"
 
 static ssize_t cap_show(struct device *dev, struct device_attribute *attr,
 			char *buf)
@@ -54,6 +58,27 @@ static const struct attribute_group iommu_caps_group = {
 	.attrs	= iommu_caps_attrs,
 };
 
+static int device_resv_regions(void *dev, struct list_head *regions)
+{
+	int ret = iommu_get_resv_regions(dev, regions);
+
+	if (!ret)
+		iommu_resv_merge(regions);
+
+	return ret;
+}
+
+static ssize_t resv_regions_read(struct kernfs_open_file *of, char *buf,
+				 size_t count, loff_t pos)
+{
+	return iommu_resv_file_read(of, buf, count, pos, device_resv_regions);
+}
+
+static const struct kernfs_ops resv_regions_ops = {
+	.read		= resv_regions_read,
+	.release	= iommu_resv_file_release,
+};
+
 /*
  * Called when @dev is in its group and its IOMMU can be asked. A device works
  * without the files, so a failure is only reported.
@@ -64,6 +89,11 @@ void iommu_device_attrs_add(struct device *dev)
 
 	if (ret)
 		dev_warn(dev, "iommu_caps missing in sysfs: %d\n", ret);
+
+	ret = iommu_resv_file_create(&dev->kobj, RESV_REGIONS,
+				     &resv_regions_ops, dev);
+	if (ret)
+		dev_warn(dev, RESV_REGIONS " missing in sysfs: %d\n", ret);
 }
 
 /*
@@ -72,5 +102,6 @@ void iommu_device_attrs_add(struct device *dev)
  */
 void iommu_device_attrs_remove(struct device *dev)
 {
+	kernfs_remove_by_name(dev->kobj.sd, RESV_REGIONS);
 	kernfs_remove_by_name(dev->kobj.sd, iommu_caps_group.name);
 }

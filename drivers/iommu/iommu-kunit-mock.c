@@ -4,6 +4,7 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
 
@@ -31,16 +32,27 @@ static bool mock_capable(struct device *dev, enum iommu_cap cap)
 
 static struct iommu_domain *mock_domain_alloc(unsigned int type)
 {
+	struct mock_domain *mock;
+
 	if (type != IOMMU_DOMAIN_UNMANAGED &&
 	    !(type == IOMMU_DOMAIN_DMA && mock_dma_domains))
 		return NULL;
 
-	return kzalloc(sizeof(struct iommu_domain), GFP_KERNEL);
+	mock = kzalloc(sizeof(*mock), GFP_KERNEL);
+	if (!mock)
+		return NULL;
+
+	xa_init(&mock->pages);
+
+	return &mock->domain;
 }
 
 static void mock_domain_free(struct iommu_domain *domain)
 {
-	kfree(domain);
+	struct mock_domain *mock = to_mock_domain(domain);
+
+	xa_destroy(&mock->pages);
+	kfree(mock);
 }
 
 static int mock_attach_dev(struct iommu_domain *domain, struct device *dev)
@@ -97,27 +109,78 @@ static bool mock_enforce_cache_coherency(struct iommu_domain *domain)
 	return enforce.able;
 }
 
+/* The only page size is PAGE_SIZE, so the core maps and unmaps page by page */
 static int mock_map(struct iommu_domain *domain, unsigned long iova,
 		    phys_addr_t paddr, size_t size, int prot, gfp_t gfp)
 {
-	return 0;
+	struct mock_domain *mock = to_mock_domain(domain);
+	void *old;
+
+	old = xa_store(&mock->pages, iova >> PAGE_SHIFT,
+		       xa_mk_value(paddr >> PAGE_SHIFT), gfp);
+	if (old)
+		mock->remapped++;
+
+	return xa_err(old);
 }
 
 static size_t mock_unmap(struct iommu_domain *domain, unsigned long iova,
 			 size_t size, struct iommu_iotlb_gather *gather)
 {
-	return size;
+	return xa_erase(&to_mock_domain(domain)->pages, iova >> PAGE_SHIFT) ?
+		size : 0;
+}
+
+static phys_addr_t mock_iova_to_phys(struct iommu_domain *domain,
+				     dma_addr_t iova)
+{
+	void *page = xa_load(&to_mock_domain(domain)->pages,
+			     iova >> PAGE_SHIFT);
+
+	if (!page)
+		return 0;
+
+	return ((phys_addr_t)xa_to_value(page) << PAGE_SHIFT) +
+		offset_in_page(iova);
 }
 
 static struct iommu_device *mock_probe_device(struct device *dev)
 {
 	struct mock_device *mdev = to_mock_device(dev);
 
+	mdev->released = false;
+
 	return mdev->mock ? &mdev->mock->iommu : ERR_PTR(-ENODEV);
 }
 
 static void mock_release_device(struct device *dev)
 {
+	struct mock_device *mdev = to_mock_device(dev);
+
+	mdev->released = true;
+	if (mdev->release)
+		mdev->release(mdev);
+}
+
+static int mock_get_resv_regions(struct device *dev, struct list_head *list)
+{
+	struct mock_device *mdev = to_mock_device(dev);
+	const struct iommu_resv_region *from = mdev->resv.regions;
+	struct iommu_resv_region *region;
+	unsigned int i;
+
+	if (mdev->released)
+		mdev->asked_late++;
+
+	for (i = 0; i < mdev->resv.nr; i++, from++) {
+		region = iommu_alloc_resv_region(from->start, from->length,
+						 from->prot, from->type);
+		if (!region)
+			return -ENOMEM;
+		list_add_tail(&region->list, list);
+	}
+
+	return mdev->resv.no_memory ? -ENOMEM : 0;
 }
 
 static struct iommu_group *mock_device_group(struct device *dev)
@@ -136,6 +199,8 @@ static const struct iommu_ops mock_ops = {
 	.detach_dev	= mock_detach_dev,
 	.map		= mock_map,
 	.unmap		= mock_unmap,
+	.iova_to_phys	= mock_iova_to_phys,
+	.get_resv_regions = mock_get_resv_regions,
 	.probe_device	= mock_probe_device,
 	.release_device	= mock_release_device,
 	.device_group	= mock_device_group,
@@ -266,6 +331,8 @@ static int mock_device_res_init(struct kunit_resource *res, void *context)
 
 	mdev->mock = template->mock;
 	mdev->group = template->group;
+	if (mdev->mock)
+		mdev->resv = mdev->mock->resv;
 	device_initialize(&mdev->dev);
 	mdev->dev.bus = &mock_bus;
 	mdev->dev.release = mock_device_release;

@@ -12,11 +12,37 @@
 #include <kunit/test.h>
 #include <linux/device.h>
 #include <linux/iommu.h>
+#include <linux/xarray.h>
+
+/**
+ * struct mock_domain - A domain that knows what is mapped in it
+ * @domain: what the core knows of it
+ * @pages: page frame by IOVA, both in pages
+ * @remapped: how many pages were mapped although they were
+ */
+struct mock_domain {
+	struct iommu_domain domain;
+	struct xarray pages;
+	unsigned int remapped;
+};
+
+/**
+ * struct mock_resv - Reserved regions that the driver reports
+ * @regions: the regions
+ * @nr: number of them
+ * @no_memory: whether memory is short after the last one
+ */
+struct mock_resv {
+	const struct iommu_resv_region *regions;
+	unsigned int nr;
+	bool no_memory;
+};
 
 /**
  * struct mock_iommu - One instance
  * @iommu: what the core knows of it
  * @caps: bitmap of enum iommu_cap, the same for all its devices
+ * @resv: reserved regions that its devices start with
  *
  * A domain can enforce coherency where @caps has
  * IOMMU_CAP_ENFORCE_CACHE_COHERENCY for each of its devices.
@@ -24,6 +50,7 @@
 struct mock_iommu {
 	struct iommu_device iommu;
 	unsigned long caps;
+	struct mock_resv resv;
 };
 
 /**
@@ -33,6 +60,10 @@ struct mock_iommu {
  * @group: group to join, NULL for one of its own
  * @domain: domain that the driver has it attached to
  * @attaches: calls of ->attach_dev() that succeeded
+ * @resv: reserved regions
+ * @release: called when the driver forgets the device, NULL for nothing
+ * @released: the driver has forgotten the device
+ * @asked_late: questions about the regions of the device after that
  */
 struct mock_device {
 	struct device dev;
@@ -40,7 +71,16 @@ struct mock_device {
 	struct iommu_group *group;
 	struct iommu_domain *domain;
 	unsigned int attaches;
+	struct mock_resv resv;
+	void (*release)(struct mock_device *mdev);
+	bool released;
+	unsigned int asked_late;
 };
+
+static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)
+{
+	return container_of(domain, struct mock_domain, domain);
+}
 
 int mock_bus_init(void);
 struct mock_iommu *mock_iommu_create(struct kunit *test, unsigned long caps);

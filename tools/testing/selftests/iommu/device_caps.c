@@ -37,15 +37,6 @@ static struct device dev;
 static bool has_iommu;
 static char expected[ARRAY_SIZE(caps)];	/* '0' or '1' */
 
-/* From firmware tables, a device joins its group when a driver first probes. */
-static void join_group(void)
-{
-	if (!has_iommu || sysfs_exists("%s/iommu_group", dev.path))
-		return;
-	device_bind(&dev, device_vfio_driver(&dev));
-	device_unbind(&dev);
-}
-
 static int open_cap(size_t i, int flags)
 {
 	char path[PATH_MAX];
@@ -96,7 +87,6 @@ FIXTURE_SETUP(caps)
 	if (!has_iommu)
 		SKIP(_exit(255), "%s is to have no capabilities", dev.name);
 
-	join_group();
 	ASSERT_TRUE(has_caps(dev.path))
 		TH_LOG("%s has no iommu_caps: not a kernel with this series?",
 		       dev.name);
@@ -239,7 +229,6 @@ TEST(all_devices)
 {
 	int n = 0;
 
-	join_group();
 	visit_devices(_metadata, check_presence, &n);
 	EXPECT_TRUE(n || !has_iommu)
 		TH_LOG("no device has capabilities");
@@ -288,7 +277,6 @@ TEST(behind_bridge)
 {
 	int n = 0;
 
-	join_group();
 	visit_devices(_metadata, check_bridge, &n);
 	if (!n)
 		SKIP(return, "no device is behind a PCIe-to-PCI bridge");
@@ -304,7 +292,6 @@ FIXTURE_SETUP(removal)
 	if (strcmp(dev.bus, "pci"))
 		SKIP(_exit(255), "only a PCI device can be removed");
 
-	join_group();
 	ASSERT_TRUE(has_caps(dev.path));
 }
 
@@ -316,7 +303,6 @@ static void add_again(struct __test_metadata *_metadata)
 {
 	ASSERT_EQ(0, sysfs_write("1", "/sys/bus/pci/rescan"));
 	ASSERT_TRUE(sysfs_exists("%s", dev.path));
-	join_group();
 	check_values(_metadata);
 }
 

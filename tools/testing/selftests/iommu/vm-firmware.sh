@@ -129,19 +129,113 @@ acpi_set_bits()
 		$((0x$value | $3)))/" "$1"
 }
 
+# Print $2, a number, as $1 bytes in hexadecimal digits, the lowest byte first.
+le()
+{
+	local hex bytes='' i
+
+	printf -v hex '%0*x' $((2 * $1)) "$2"
+	for ((i = 2 * $1 - 2; i >= 0; i -= 2)); do
+		bytes+=${hex:i:2}
+	done
+	printf %s "$bytes"
+}
+
+# The $2 bytes at offset $1 of table[] as a number.
+get()
+{
+	local i value=''
+
+	for ((i = $1; i < $1 + $2; i++)); do
+		value=${table:2 * i:2}$value
+	done
+	printf %d "0x$value"
+}
+
+# Replace the bytes at offset $1 of table with $2.
+put()
+{
+	table=${table:0:2 * $1}$2${table:2 * $1 + ${#2}}
+}
+
+# A structure of type $1 of a DMAR table with $2 in it.
+dmar_struct()
+{
+	printf %s "$(le 2 "$1")$(le 2 $((4 + ${#2} / 2)))$2"
+}
+
+# A device scope of type $1 with enumeration ID $2 for device $3.$4 on bus 0.
+dmar_scope()
+{
+	printf %s "$(le 1 "$1")080000$(le 1 "$2")00$(le 1 "$3")$(le 1 "$4")"
+}
+
+# An RMRR from $1 to $2 with the device scopes $3.
+dmar_rmrr()
+{
+	dmar_struct 1 "00000000$(le 8 "$1")$(le 8 "$2")$3"
+}
+
+# An ANDD with number $1 and name $2.
+dmar_andd()
+{
+	dmar_struct 4 "000000$(le 1 "$1")$(printf '%s\0' "$2" |
+					   od -An -v -tx1 | tr -d ' \n')"
+}
+
+# Add the device scopes $1 to the first unit of a DMAR table.
+dmar_add_scope()
+{
+	put 50 "$(le 2 $(($(get 50 2) + ${#1} / 2)))"
+	table=${table:0:2 * 64}$1${table:2 * 64}
+}
+
+# An IVMD of type $1 with flags $2 for device ID $3 (to $4), $6 bytes from $5.
+ivrs_ivmd()
+{
+	printf %s "$(le 1 "$1")$(le 1 "$2")2000$(le 2 "$3")$(le 2 "$4")" \
+		  "$(le 8 0)$(le 8 "$5")$(le 8 "$6")"
+}
+
+# Write the bytes of table to $1. What edit_table left of length and checksum is
+# mended; the kernel takes a table that is newer than the firmware's.
+write_table()
+{
+	local i sum=0
+
+	put 4 "$(le 4 $((${#table} / 2)))"
+	put 24 "$(le 4 0x100)"
+	put 9 00
+	for ((i = 0; i < ${#table}; i += 2)); do
+		sum=$((sum + 0x${table:i:2}))
+	done
+	put 9 "$(le 1 $((-sum & 0xff)))"
+	printf '%b' "$(sed 's/../\\x&/g' <<< "$table")" > "$1"
+}
+
 # Change ACPI table $1 for the initrd in $2: edit_acpi gets the table as source
-# for iasl. The kernel takes it instead of the firmware's as it is newer.
+# for iasl, edit_table its bytes as hexadecimal digits in table. The kernel takes
+# the result instead of the firmware's as it is newer.
 make_acpi()
 {
-	local dir=$2/acpi/kernel/firmware/acpi table=$2/$1
+	local dir=$2/acpi/kernel/firmware/acpi source=$2/$1 table
 
+	dump_acpi "$1" "$source.aml"
+	mkdir -p "$dir" || exit 1
+	if declare -F edit_table > /dev/null || [[ -n $mutant ]]; then
+		table=$(od -An -v -tx1 "$source.aml" | tr -d ' \n')
+		if declare -F edit_table > /dev/null; then
+			edit_table || die "$name: edit_table failed"
+		fi
+		[[ -z $mutant ]] || mutate_table "$mutant"
+		write_table "$dir/$1.aml"
+		return
+	fi
 	command -v iasl > /dev/null || die "iasl: not found, install acpica-tools"
-	dump_acpi "$1" "$table.aml"
-	mkdir -p "$dir" &&
-	iasl -p "$table" -d "$table.aml" > "$2/iasl.log" 2>&1 &&
-	sed -i '/^Raw Table Data/,$d' "$table.dsl" &&
-	edit_acpi "$table.dsl" &&
-	acpi_set_bits "$table.dsl" 'Oem Revision' 0x100 &&
-	iasl -p "$dir/$1" "$table.dsl" >> "$2/iasl.log" 2>&1 ||
+	iasl -p "$source" -d "$source.aml" > "$2/iasl.log" 2>&1 &&
+	sed -i '/^Raw Table Data/,$d' "$source.dsl" &&
+	edit_acpi "$source.dsl" &&
+	acpi_set_bits "$source.dsl" 'Oem Revision' 0x100 &&
+	iasl -p "$dir/$1" "$source.dsl" >> "$2/iasl.log" 2>&1 ||
 		die "$name: cannot change $1: $(cat "$2/iasl.log")"
 }

@@ -25,14 +25,23 @@ export HOME=/root PATH=/bin:/tests
 
 nonce=$(sed -n 's/.*\bvmtest\.nonce=\([0-9a-f]*\).*/\1/p' /proc/cmdline)
 
-# What a device tree or ACPI describes on Arm joins its group only when a driver
-# is about to bind; until then it looks like a device without IOMMU.
-bind_first()
+# Let the IOMMU appear, which waits for $1, BUS/DEVICE/DRIVER, to be bound.
+bring_iommu()
 {
-	local bus="/sys/bus/${1#vfio-}"
+	local bus=/sys/bus/${1%%/*} driver=${1##*/} device
 
-	echo "$1" > "$bus/devices/$IOMMU_TEST_DEVICE/driver_override" || exit 1
-	echo "$IOMMU_TEST_DEVICE" > "$bus/drivers_probe"
+	device=${1#*/}
+	device=${device%/*}
+	if [ -e "/sys/bus/pci/devices/$IOMMU_TEST_DEVICE/iommu_group" ] ||
+	   [ -e "/sys/bus/platform/devices/$IOMMU_TEST_DEVICE/iommu_group" ]
+	then
+		echo "vm-init: the IOMMU is there, it was to appear now" >&2
+		exit 1
+	fi
+	echo "$driver" > "$bus/devices/$device/driver_override" || exit 1
+	[ ! -e "$bus/devices/$device/driver" ] ||
+		echo "$device" > "$bus/devices/$device/driver/unbind" || exit 1
+	echo "$device" > "$bus/drivers_probe" || exit 1
 }
 
 section()
@@ -66,8 +75,8 @@ run()
 	if [ -e /command ]; then
 		section command sh /command
 	else
-		for test in /tests/*; do
-			[ -x "$test" ] && section "${test##*/}" "$test"
+		for test in ${TESTS:-$(ls /tests)}; do
+			section "$test" "/tests/$test"
 		done
 		section kmemleak check_leaks
 	fi
@@ -76,7 +85,7 @@ run()
 # An IOMMU reports each fault that a test provokes, thousands of them, as info.
 dmesg -n 6
 
-[ -z "$BIND_FIRST" ] || bind_first "$BIND_FIRST"
+[ -z "$LATE" ] || bring_iommu "$LATE"
 
 if [ -e /shell ]; then
 	setsid cttyhack sh -l

@@ -12,11 +12,17 @@
 #   device        name of the device under test on its bus
 #   expect        its capabilities, empty if it has no IOMMU
 #   vfio          what VFIO does with it
-#   bind_first    driver to bind before the tests, on machines where a device is
-#                 known to the IOMMU only then
+#   late          BUS/DEVICE/DRIVER to bind before the tests, on machines whose
+#                 IOMMU only appears then
 #   firmware      file to boot through, for ACPI on arm64
 #   edit_dtb      function that edits the device tree $1, see vm-firmware.sh
 #   edit_acpi     function that edits ACPI table acpi_table, as source for iasl, $1
+#   edit_table    the same with its bytes, in table
+#   regions       regions that only that device has, a line for each as in sysfs
+#   regions_all   regions that every device has
+#   wanted        array of patterns, each of which is in one line of the kernel
+#                 log; then there are no other complaints about firmware
+#   tests         the tests to run, all if empty
 
 set -u -o pipefail
 
@@ -28,6 +34,9 @@ readonly MACHINES=$HERE/machines
 # The device under test: it does any DMA it is told to.
 # shellcheck disable=SC2034	# for the machines
 readonly EDU=edu,dma_mask=0xffffffffffffffff
+# Two functions of this share a group, and a driver takes them at once.
+# shellcheck disable=SC2034
+readonly RNG=virtio-rng-pci,iommu_platform=on,disable-legacy=on
 
 # A line of the kernel log that fails a machine.
 readonly BAD='WARNING:|BUG:'\
@@ -41,7 +50,7 @@ readonly BAD='WARNING:|BUG:'\
 readonly PASSED='^(ok |# +(RUN|OK|SKIP) )|^$'
 
 declare -A image=() guest=()
-jobs=1 seconds=240 logs='' shell='' command='' retry=''
+jobs=1 seconds=360 logs='' shell='' command='' retry='' mutants=0
 
 usage()
 {
@@ -54,6 +63,9 @@ Boots each machine, by default every one whose kernel is given.
   -g ARCH=DIR     static programs for them: DIR/bin with busybox, DIR/tests
   -c COMMAND      run COMMAND in the machines and print only its output
   -s              start a shell in the machine
+  -m N            boot N mutants of each machine, which needs an acpi_table, and
+                  look at nothing but whether they get to init; MACHINE~K is the
+                  Kth of them
   -t SECONDS      bound for one boot ($seconds)
   -j N            machines at a time ($jobs)
   -o DIR          keep MACHINE.log (kernel) and MACHINE.out (tests) there
@@ -74,21 +86,29 @@ die()
 
 # shellcheck source=vm-firmware.sh
 . "$HERE/vm-firmware.sh" || exit 1
+# shellcheck source=vm-mutants.sh
+. "$HERE/vm-mutants.sh" || exit 1
 
 # Set the variables of machine $1.
 load_machine()
 {
-	local name=$1 var
+	local name=${1%~*} var
 
-	unset -f edit_dtb edit_acpi
+	unset -f edit_dtb edit_acpi edit_table
 	arch='' description='' qemu=() cmdline='' device='' expect='' vfio=''
-	bind_first='' firmware='' acpi_table=''
+	late='' firmware='' acpi_table='' regions='' regions_all=''
+	tests='' mutant='' wanted=()
 	[[ -f $MACHINES/$name ]] || die "no machine '$name': -l lists them"
 	# shellcheck source=/dev/null
 	. "$MACHINES/$name" || die "$MACHINES/$name: not a machine"
 	for var in arch description device vfio; do
 		[[ -n ${!var} ]] || die "$MACHINES/$name: $var is not set"
 	done
+	[[ $name != "$1" ]] || return 0
+	mutant=${1#*~}
+	[[ $mutant =~ ^[1-9][0-9]*$ && -n $acpi_table ]] ||
+		die "no mutant '$1': there are those of machines with acpi_table"
+	wanted=()
 }
 
 machine_names()
@@ -113,13 +133,19 @@ qemu_program()
 
 # The device under test is not the only one: NVMe and the random number
 # generator do DMA through the kernel's DMA API.
+add_companions()
+{
+	qemu+=(-device "$RNG,bus=pcie.0,addr=4"
+	       -drive "if=none,id=disk,driver=null-co,size=16M,read-zeroes=on"
+	       -device "nvme,bus=pcie.0,addr=5,serial=1,drive=disk")
+}
+
 set_qemu()
 {
 	qemu+=(-smp 2 -m 512 -accel tcg -nodefaults -nic none -no-reboot
-	       -display none
-	       -device "virtio-rng-pci,bus=pcie.0,addr=4,iommu_platform=on,disable-legacy=on"
-	       -drive "if=none,id=disk,driver=null-co,size=16M,read-zeroes=on"
-	       -device "nvme,bus=pcie.0,addr=5,serial=1,drive=disk")
+	       -display none)
+	# A driver that waits for DMA which never comes is not what a mutant is for.
+	[[ -n $mutant ]] || add_companions
 	cmdline+=" panic=-1 loglevel=8"
 	case $arch in
 	x86_64)
@@ -183,6 +209,16 @@ pack_guest()
 	archive "$dir" > "$tmp/guest-$1.cpio" || die "cannot pack ${guest[$1]}"
 }
 
+# A mutant has no tests. It powers off as soon as it can.
+pack_mutant()
+{
+	local dir=$tmp/mutant-$1
+
+	mkdir -p "$dir/bin" &&
+	cp -L "${guest[$1]}/bin/busybox" "$dir/bin/poweroff" || exit 1
+	archive "$dir" > "$tmp/mutant-$1.cpio" || die "cannot pack ${guest[$1]}"
+}
+
 # A second archive tells the guest which machine it is in. ACPI tables have to
 # come first.
 pack_initrd()
@@ -195,15 +231,21 @@ pack_initrd()
 		printf 'export IOMMU_TEST_DEVICE=%q\n' "$device"
 		printf 'export IOMMU_TEST_EXPECT=%q\n' "$expect"
 		printf 'export IOMMU_TEST_VFIO=%q\n' "$vfio"
-		printf 'BIND_FIRST=%q CHANNEL=%q\n' \
-			"$bind_first" "/dev/$channel"
+		printf 'export IOMMU_TEST_REGIONS=%q\n' "$regions"
+		printf 'export IOMMU_TEST_REGIONS_ALL=%q\n' "$regions_all"
+		printf 'LATE=%q CHANNEL=%q TESTS=%q\n' \
+			"$late" "/dev/$channel" "$tests"
 	} > "$dir/own/machine"
 	[[ -z $shell ]] || touch "$dir/own/shell"
 	[[ -z $command ]] || printf '%s\n' "$command" > "$dir/own/command"
 	{
 		[[ ! -d $dir/acpi ]] || archive "$dir/acpi"
-		cat "$tmp/guest-$arch.cpio"
-		archive "$dir/own"
+		if [[ -n $mutant ]]; then
+			cat "$tmp/mutant-$arch.cpio"
+		else
+			cat "$tmp/guest-$arch.cpio"
+			archive "$dir/own"
+		fi
 	} > "$dir/initrd" || die "$name: cannot pack the initrd"
 }
 
@@ -225,12 +267,14 @@ boot()
 		make_dtb "$tmp/$name/dtb"
 		qemu+=(-dtb "$tmp/$name/dtb")
 	fi
-	if declare -F edit_acpi > /dev/null; then
+	if [[ -n $acpi_table ]]; then
 		make_acpi "$acpi_table" "$tmp/$name"
 	fi
 	pack_initrd
+	cmdline+=" vmtest.nonce=$nonce"
+	[[ -z $mutant ]] || cmdline+=' rdinit=/bin/poweroff -- -f'
 	qemu+=(-kernel "${image[$arch]}" -initrd "$tmp/$name/initrd"
-	       -append "$cmdline vmtest.nonce=$nonce")
+	       -append "$cmdline")
 
 	if [[ -n $shell ]]; then
 		exec "${qemu[@]}" -serial mon:stdio
@@ -270,6 +314,30 @@ diagnose()
 	sed 's/^/# /'
 }
 
+# The firmware of machine $1 has the defects that it is to have, each said once.
+check_firmware_bugs()
+{
+	local pattern count
+
+	for pattern in "${wanted[@]}"; do
+		count=$(kernel_log "$1" | grep -cE "$pattern")
+		((count == 1)) ||
+			echo "$count lines for '$pattern' in $logs/$1.log"
+	done
+	kernel_log "$1" | grep -F '[Firmware Bug]' |
+		grep -vE "$(IFS='|'; echo "${wanted[*]}")"
+}
+
+# Did machine $1 get to its end? A mutant has no test that could say so.
+ended()
+{
+	if [[ $1 == *~* ]]; then
+		kernel_log "$1" | grep -q '^reboot: Power down'
+	else
+		[[ $(tail -n 1 "$logs/$1.out") == "$nonce done" ]]
+	fi
+}
+
 # Why machine $1, which QEMU left with status $2, is not to be trusted; nothing
 # if all is well.
 complaint()
@@ -286,7 +354,8 @@ complaint()
 	elif ((rc != 0)); then
 		echo "QEMU ended with status $rc"
 	fi
-	if [[ $(tail -n 1 "$logs/$name.out") != "$nonce done" ]]; then
+	((${#wanted[@]} == 0)) || check_firmware_bugs "$name"
+	if ! ended "$name"; then
 		echo "the guest did not get to its end; last lines of $logs/$name.log:"
 		kernel_log "$name" | tail -n 10
 	fi
@@ -309,7 +378,9 @@ kunit_result()
 	lines=$(kernel_log "$1" | grep -E -m 20 '^ *not ok ')
 	plan=$(kernel_log "$1" |
 		sed -n '/^TAP version 14$/,$s/^1\.\.\([0-9]*\)$/\1/p' | head -n 1)
-	passed=$(kernel_log "$1" | grep -cE '^ok [0-9]+ - ')
+	# A suite that its driver runs itself comes before the plan.
+	passed=$(kernel_log "$1" |
+		sed -n '/^TAP version 14$/,$p' | grep -cE '^ok [0-9]+ - ')
 	if [[ -n $lines ]]; then
 		lines="failed, see $logs/$1.log:"$'\n'$lines
 	elif [[ -z $plan ]] && ! kernel_log "$1" | grep -q '^Run /init '; then
@@ -346,12 +417,17 @@ test_result()
 	fi
 }
 
-# What there is a result for on a machine of the current architecture.
+# What there is a result for on the current machine.
 result_names()
 {
 	echo kernel
+	[[ -z $mutant ]] || return
 	echo kunit
-	(cd "$tmp/guest-$arch/tests" && ls)
+	if [[ -n $tests ]]; then
+		tr ' ' '\n' <<< "$tests"
+	else
+		(cd "$tmp/guest-$arch/tests" && ls)
+	fi
 	echo kmemleak
 }
 
@@ -442,12 +518,13 @@ cleanup()
 	rm -rf "$tmp"
 }
 
-while getopts k:g:c:st:j:o:rlh opt; do
+while getopts k:g:c:sm:t:j:o:rlh opt; do
 	case $opt in
 	k)	image[${OPTARG%%=*}]=${OPTARG#*=} ;;
 	g)	guest[${OPTARG%%=*}]=${OPTARG#*=} ;;
 	c)	command=$OPTARG ;;
 	s)	shell=1 ;;
+	m)	mutants=$OPTARG ;;
 	t)	seconds=$OPTARG ;;
 	j)	jobs=$OPTARG ;;
 	o)	logs=$OPTARG ;;
@@ -475,6 +552,14 @@ if ((${#machines[@]} == 0)); then
 		[[ -z ${image[$arch]-} ]] || machines+=("$name")
 	done
 fi
+[[ $mutants =~ ^(0|[1-9][0-9]*)$ ]] || die "-m $mutants: give a number"
+if ((mutants)); then
+	names=("${machines[@]}")
+	machines=()
+	for ((i = 1; i <= mutants; i++)); do
+		machines+=("${names[@]/%/~$i}")
+	done
+fi
 [[ -z $shell || ${#machines[@]} -eq 1 ]] || die "-s: name one machine"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/vmtest.XXXXXX") || exit 1
@@ -485,7 +570,11 @@ plan=0
 for name in "${machines[@]}"; do
 	load_machine "$name"
 	[[ -n ${image[$arch]-} ]] || die "$name: give its kernel with -k $arch=IMAGE"
-	[[ -f $tmp/guest-$arch.cpio ]] || pack_guest "$arch"
+	if [[ -n $mutant ]]; then
+		[[ -f $tmp/mutant-$arch.cpio ]] || pack_mutant "$arch"
+	else
+		[[ -f $tmp/guest-$arch.cpio ]] || pack_guest "$arch"
+	fi
 	for tool in cpio "$(qemu_program)"; do
 		command -v "$tool" > /dev/null || die "$tool: not found, install it"
 	done

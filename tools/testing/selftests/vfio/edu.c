@@ -3,8 +3,11 @@
  * QEMU's edu device: it copies between memory and a buffer of its own.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -25,6 +28,7 @@
 #define EDU_CMD_START	1
 #define EDU_CMD_STORE	2
 #define EDU_BUFFER	0x40000
+#define EDU_BAR_SIZE	0x100000
 
 /* A copy takes the device 100 ms. */
 #define EDU_POLL_US	2000
@@ -55,46 +59,25 @@ static void write64(struct edu *edu, unsigned int reg, __u64 val)
 	__atomic_store_n((__u64 *)(edu->regs + reg), val, __ATOMIC_RELAXED);
 }
 
-/* VFIO hands out a device that must not decode nor do DMA yet. */
-static int enable(int device)
+/* Let the device with its configuration space at @pos of @fd do DMA. */
+static int enable(int fd, off_t pos)
 {
-	struct vfio_region_info config = {
-		.argsz = sizeof(config),
-		.index = VFIO_PCI_CONFIG_REGION_INDEX,
-	};
-	off_t pos;
 	__u16 cmd;
 
-	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &config))
-		return -errno;
-	pos = config.offset + PCI_COMMAND;
-	if (pread(device, &cmd, sizeof(cmd), pos) != sizeof(cmd))
+	pos += PCI_COMMAND;
+	if (pread(fd, &cmd, sizeof(cmd), pos) != sizeof(cmd))
 		return -EIO;
 	cmd |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	if (pwrite(device, &cmd, sizeof(cmd), pos) != sizeof(cmd))
+	if (pwrite(fd, &cmd, sizeof(cmd), pos) != sizeof(cmd))
 		return -EIO;
 	return 0;
 }
 
-int edu_open(struct edu *edu, int device)
+static int map_regs(struct edu *edu, int fd, off_t pos, size_t size)
 {
-	struct vfio_region_info bar = {
-		.argsz = sizeof(bar),
-		.index = VFIO_PCI_BAR0_REGION_INDEX,
-	};
-	int ret;
-
-	ret = enable(device);
-	if (ret)
-		return ret;
-	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar))
-		return -errno;
-	if (!(bar.flags & VFIO_REGION_INFO_FLAG_MMAP))
-		return -ENXIO;
-
-	edu->size = bar.size;
-	edu->regs = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 device, bar.offset);
+	edu->size = size;
+	edu->regs = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			 pos);
 	if (edu->regs == MAP_FAILED)
 		return -errno;
 	if ((read32(edu, EDU_ID) & 0xff) == EDU_ID_MAGIC)
@@ -102,6 +85,62 @@ int edu_open(struct edu *edu, int device)
 
 	edu_close(edu);
 	return -ENODEV;
+}
+
+int edu_open(struct edu *edu, int device)
+{
+	struct vfio_region_info config = {
+		.argsz = sizeof(config),
+		.index = VFIO_PCI_CONFIG_REGION_INDEX,
+	};
+	struct vfio_region_info bar = {
+		.argsz = sizeof(bar),
+		.index = VFIO_PCI_BAR0_REGION_INDEX,
+	};
+	int ret;
+
+	/* VFIO hands out a device that must not decode nor do DMA yet. */
+	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &config))
+		return -errno;
+	ret = enable(device, config.offset);
+	if (ret)
+		return ret;
+	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &bar))
+		return -errno;
+	if (!(bar.flags & VFIO_REGION_INFO_FLAG_MMAP))
+		return -ENXIO;
+
+	return map_regs(edu, device, bar.offset, bar.size);
+}
+
+static int open_file(const struct device *dev, const char *name)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dev->path, name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int edu_open_unbound(struct edu *edu, const struct device *dev)
+{
+	int fd, ret;
+
+	fd = open_file(dev, "config");
+	if (fd < 0)
+		return fd;
+	ret = enable(fd, 0);
+	close(fd);
+	if (ret)
+		return ret;
+
+	fd = open_file(dev, "resource0");
+	if (fd < 0)
+		return fd;
+	ret = map_regs(edu, fd, 0, EDU_BAR_SIZE);
+	close(fd);
+	return ret;
 }
 
 void edu_close(struct edu *edu)

@@ -25,6 +25,10 @@ bool edu_matches(const struct device *dev);
 
 /* @device is the file of the device that VFIO gave. */
 int edu_open(struct edu *edu, int device);
+
+/* The same without VFIO, for a device that has no driver. */
+int edu_open_unbound(struct edu *edu, const struct device *dev);
+
 void edu_close(struct edu *edu);
 
 /*

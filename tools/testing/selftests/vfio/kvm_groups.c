@@ -19,7 +19,7 @@
 #define DEL		KVM_DEV_VFIO_GROUP_DEL
 
 #define RACE_THREADS	2
-#define RACE_ROUNDS	1000
+#define RACE_ROUNDS	200
 
 /* hlt */
 static const unsigned char guest_code[] = { 0xf4 };

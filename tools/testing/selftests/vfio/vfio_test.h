@@ -17,6 +17,7 @@
 
 #define SZ_4K		0x1000ul
 #define SZ_2M		0x200000ul
+#define SZ_1G		0x40000000ull
 #define SZ_4G		0x100000000ull
 
 /* Not reserved on any machine that is tested. */

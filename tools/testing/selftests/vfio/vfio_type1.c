@@ -13,6 +13,9 @@
 
 #define MAX_RANGES	256
 
+#define FAIL_NTH	"/proc/self/fail-nth"
+#define FAILSLAB	"/sys/kernel/debug/failslab"
+
 FIXTURE(container) {
 	struct vfio vfio;
 	void *mem;
@@ -185,6 +188,40 @@ TEST_F(container, reserved_regions)
 	}
 	if (!n)
 		SKIP(return, "%s has no reserved regions", test_dev.name);
+}
+
+/* Each allocation fails in turn; what that leaves behind, kmemleak finds. */
+TEST_F(container, info_nomem)
+{
+	struct vfio_iova_range ranges[MAX_RANGES];
+	int fd, i, n, ret, left = 0, nomem = 0;
+	char nth[16];
+
+	fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || sysfs_write("N", FAILSLAB "/ignore-gfp-wait") ||
+	    sysfs_write("0", FAILSLAB "/verbose"))
+		SKIP(return, "no fault injection in this kernel");
+
+	n = vfio_iova_ranges(&self->vfio, ranges, MAX_RANGES);
+	ASSERT_LT(0, n);
+	for (i = 1; !left; i++) {
+		ASSERT_GT(100, i);
+		snprintf(nth, sizeof(nth), "%d", i);
+		ASSERT_LT(0, pwrite(fd, nth, strlen(nth), 0));
+		ret = vfio_iova_ranges(&self->vfio, ranges, MAX_RANGES);
+		memset(nth, 0, sizeof(nth));
+		ASSERT_LT(0, pread(fd, nth, sizeof(nth) - 1, 0));
+		ASSERT_EQ(1, pwrite(fd, "0", 1, 0));
+		/* What is left of the number, none if something failed */
+		left = atoi(nth);
+		if (!left && ret == -ENOMEM)
+			nomem++;
+		else
+			EXPECT_EQ(n, ret);
+	}
+	close(fd);
+	/* The capabilities share allocations as far as these have room. */
+	EXPECT_LT(0, nomem);
 }
 
 int main(int argc, char **argv)
