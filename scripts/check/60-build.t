@@ -250,12 +250,13 @@ build_end() # ARCH
 }
 
 # Objects stay where they were made, also when a step did not run again.
+# By itself, or in another file that includes it: make notes what it read.
 compiled()
 {
 	local f rc=0
 
 	while read -r f; do
-		compgen -G "$src-*/${f%.c}.o" >/dev/null ||
+		grep -qsE "/$f( |$)" "$src"-*/"${f%/*}"/.*.o.cmd ||
 			{ echo "$f: none of $archs $others compiles it, see build.config"; rc=1; }
 	done < <(all_touched | grep '\.c$' | grep -vE '^(tools|samples|scripts|Documentation)/')
 	return "$rc"
