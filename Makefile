@@ -4,8 +4,11 @@
 #=  make run               boot the patched kernel in every machine and show what
 #=                         lsiommu and VFIO say there (about 20 minutes at first)
 #=  make run MACHINE=intel the same for some machines: MACHINE="intel amd"
-#=  make check             run every test (about 40 minutes at first, then 5)
+#=  make check             run every test (about an hour at first, then 5 min)
 #=  make check GATE=style  only the tests in scripts/check/*style*
+#=
+#=  make bench             what VFIO costs on the base and with the series, in
+#=                         instructions; KERNEL=IMAGE measures a third kernel
 #=
 #=  make tree              build/v5.10/linux: a git tree, one commit a patch
 #=  make refresh           store its commits as patches/v5.10/ and new files;
@@ -21,10 +24,10 @@
 #= Change a file: edit and commit in build/v5.10/linux, then make refresh; or
 #= edit a new file or a patch right here, then make tree.
 
-.PHONY: help deps tree refresh series run check clean
+.PHONY: help deps tree refresh series run check bench clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
-export LINUX FORCE SIGNOFF
+export LINUX FORCE SIGNOFF KERNEL
 
 help:
 	@sed -n 's/^#= \{0,1\}//p' Makefile
@@ -47,6 +50,9 @@ run:
 
 check:
 	@scripts/check/run $(GATE)
+
+bench:
+	@scripts/bench $(MACHINE)
 
 clean:
 	rm -rf build out

@@ -50,7 +50,7 @@ readonly BAD='WARNING:|BUG:'\
 readonly PASSED='^(ok |# +(RUN|OK|SKIP) )|^$'
 
 declare -A image=() guest=()
-jobs=1 seconds=360 logs='' shell='' command='' retry='' mutants=0
+jobs=1 seconds=480 logs='' shell='' command='' retry='' mutants=0 icount=''
 
 usage()
 {
@@ -69,6 +69,8 @@ Boots each machine, by default every one whose kernel is given.
   -t SECONDS      bound for one boot ($seconds)
   -j N            machines at a time ($jobs)
   -o DIR          keep MACHINE.log (kernel) and MACHINE.out (tests) there
+  -i              one CPU and a clock that counts its instructions, for
+                  benchmarks: an instruction takes a nanosecond
   -r              boot a machine that hangs once more, and say so: an emulated
                   CPU may lose its timer on a busy host
   -l              list the machines
@@ -165,6 +167,8 @@ set_qemu()
 		die "$MACHINES/$name: unknown arch '$arch'"
 		;;
 	esac
+	# Later arguments win. Room for 128 MiB of huge pages in one piece.
+	[[ -z $icount ]] || qemu+=(-smp 1 -m 1G -icount shift=0)
 	if [[ -n $firmware ]]; then
 		[[ -f $firmware ]] ||
 			die "$firmware: not found, install qemu-efi-aarch64"
@@ -518,11 +522,12 @@ cleanup()
 	rm -rf "$tmp"
 }
 
-while getopts k:g:c:sm:t:j:o:rlh opt; do
+while getopts k:g:c:ism:t:j:o:rlh opt; do
 	case $opt in
 	k)	image[${OPTARG%%=*}]=${OPTARG#*=} ;;
 	g)	guest[${OPTARG%%=*}]=${OPTARG#*=} ;;
 	c)	command=$OPTARG ;;
+	i)	icount=1 ;;
 	s)	shell=1 ;;
 	m)	mutants=$OPTARG ;;
 	t)	seconds=$OPTARG ;;

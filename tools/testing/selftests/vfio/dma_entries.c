@@ -108,22 +108,6 @@ static bool usable(struct vfio *v, __u64 iova, size_t size)
 	return false;
 }
 
-/* Does the device copy data from @iova to what follows it? */
-static bool copies(struct edu *edu, __u64 iova, unsigned char *mem)
-{
-	static unsigned char seed;
-	int i;
-
-	seed++;
-	for (i = 0; i < COPY_SIZE; i++) {
-		mem[i] = i * i + seed;
-		mem[COPY_SIZE + i] = 0;
-	}
-	return !edu_load(edu, iova, COPY_SIZE) &&
-	       !edu_store(edu, iova + COPY_SIZE, COPY_SIZE) &&
-	       !memcmp(mem, mem + COPY_SIZE, COPY_SIZE);
-}
-
 TEST_F_TIMEOUT(vfio, entries, 60)
 {
 	struct vfio *v = &self->vfio;
@@ -143,8 +127,8 @@ TEST_F_TIMEOUT(vfio, entries, 60)
 			ASSERT_EQ(0, vfio_map(v, iova, self->mem,
 					      variant->size, VFIO_RW));
 			if (self->has_edu)
-				EXPECT_TRUE(copies(&self->edu, iova,
-						   self->mem));
+				EXPECT_TRUE(edu_copies(&self->edu, iova,
+						       self->mem, COPY_SIZE));
 		}
 		ASSERT_LE(5u, maps);
 
@@ -166,9 +150,9 @@ TEST_F_TIMEOUT(vfio, entries, 60)
 			  tables.pgsnp);
 
 		if (self->has_edu)
-			EXPECT_TRUE(copies(&self->edu,
-					   iovas[0] + variant->offset,
-					   self->mem));
+			EXPECT_TRUE(edu_copies(&self->edu,
+					       iovas[0] + variant->offset,
+					       self->mem, COPY_SIZE));
 		ASSERT_EQ((long long)(maps * variant->size),
 			  vfio_unmap(v, 0, 1ull << 62));
 		ASSERT_EQ(0, dma_tables_read(&tables, &test_dev));

@@ -181,3 +181,18 @@ int edu_store(struct edu *edu, __u64 iova, size_t size)
 {
 	return copy(edu, EDU_BUFFER, iova, size, EDU_CMD_STORE);
 }
+
+bool edu_copies(struct edu *edu, __u64 iova, unsigned char *mem, size_t size)
+{
+	static unsigned char seed;
+	size_t i;
+
+	seed++;
+	for (i = 0; i < size; i++) {
+		mem[i] = i * i + seed;
+		mem[size + i] = 0;
+	}
+	return !edu_load(edu, iova, size) &&
+	       !edu_store(edu, iova + size, size) &&
+	       !memcmp(mem, mem + size, size);
+}

@@ -38,4 +38,7 @@ void edu_close(struct edu *edu);
 int edu_load(struct edu *edu, __u64 iova, size_t size);
 int edu_store(struct edu *edu, __u64 iova, size_t size);
 
+/* Does the device copy @size bytes of data from @iova to what follows them? */
+bool edu_copies(struct edu *edu, __u64 iova, unsigned char *mem, size_t size);
+
 #endif /* SELFTESTS_VFIO_EDU_H */

@@ -283,6 +283,41 @@ TEST_F_TIMEOUT(unplug, released, 60)
 	EXPECT_EQ(0, USE_SECOND());
 }
 
+/* What is mapped stays so, and counts once, whoever joins or leaves. */
+TEST_F_TIMEOUT(unplug, mapped_before, 60)
+{
+	struct vfio *v = &self->second;
+	unsigned char *mem = self->mem;
+	struct edu *edu = &self->edu;
+	bool has_edu = edu_matches(&test_dev);
+	long before;
+
+	if (has_edu)
+		edu_close(edu);
+	vfio_close(v);
+	before = test_locked_kb();
+	ASSERT_EQ(0, vfio_map(&self->first, TEST_IOVA, mem, SZ_4K, VFIO_RW));
+	ASSERT_EQ(0, join(v, self->first.container, &test_dev));
+	if (has_edu) {
+		ASSERT_EQ(0, edu_open(edu, v->device));
+		EXPECT_TRUE(edu_copies(edu, TEST_IOVA, mem, COPY_SIZE));
+	}
+	EXPECT_EQ(before + 4, test_locked_kb());
+
+	vfio_close(&self->first);
+	EXPECT_EQ(before + 4, test_locked_kb());
+	if (has_edu)
+		EXPECT_TRUE(edu_copies(edu, TEST_IOVA, mem, COPY_SIZE));
+
+	ASSERT_EQ(0, join(&self->first, v->container, &other));
+	EXPECT_EQ(before + 4, test_locked_kb());
+	vfio_close(&self->first);
+	if (has_edu)
+		EXPECT_TRUE(edu_copies(edu, TEST_IOVA, mem, COPY_SIZE));
+	EXPECT_EQ((long long)SZ_4K, vfio_unmap(v, TEST_IOVA, SZ_4K));
+	EXPECT_EQ(before, test_locked_kb());
+}
+
 /* The removal waits until VFIO gives the device back. */
 TEST_F_TIMEOUT(unplug, in_use, 60)
 {

@@ -14,6 +14,7 @@
 #include "vfio_lib.h"
 
 #define VFIO_DIR	"/dev/vfio"
+#define DIRTY_PAGE	4096
 
 static int open_rw(const char *path)
 {
@@ -143,6 +144,55 @@ long long vfio_unmap(struct vfio *v, __u64 iova, __u64 size)
 	if (ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &unmap))
 		return -errno;
 	return unmap.size;
+}
+
+int vfio_get_dirty(struct vfio *v, __u64 iova, __u64 size, __u64 *bitmap)
+{
+	struct {
+		struct vfio_iommu_type1_dirty_bitmap head;
+		struct vfio_iommu_type1_dirty_bitmap_get get;
+	} dirty = {
+		.head.argsz = sizeof(dirty),
+		.head.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP,
+		.get.iova = iova,
+		.get.size = size,
+		.get.bitmap.pgsize = DIRTY_PAGE,
+		.get.bitmap.size = sizeof(*bitmap),
+		.get.bitmap.data = bitmap,
+	};
+
+	return ioctl(v->container, VFIO_IOMMU_DIRTY_PAGES, &dirty) ? -errno : 0;
+}
+
+int vfio_set_dirty(struct vfio *v, __u32 flags)
+{
+	struct vfio_iommu_type1_dirty_bitmap dirty = {
+		.argsz = sizeof(dirty),
+		.flags = flags,
+	};
+
+	return ioctl(v->container, VFIO_IOMMU_DIRTY_PAGES, &dirty) ? -errno : 0;
+}
+
+long long vfio_unmap_dirty(struct vfio *v, __u64 iova, __u64 size,
+			   __u64 *bitmap)
+{
+	struct {
+		struct vfio_iommu_type1_dma_unmap head;
+		struct vfio_bitmap bitmap;
+	} unmap = {
+		.head.argsz = sizeof(unmap),
+		.head.flags = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP,
+		.head.iova = iova,
+		.head.size = size,
+		.bitmap.pgsize = DIRTY_PAGE,
+		.bitmap.size = sizeof(*bitmap),
+		.bitmap.data = bitmap,
+	};
+
+	if (ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &unmap))
+		return -errno;
+	return unmap.head.size;
 }
 
 /* The capability @id in the chain that @info starts, NULL if there is none. */

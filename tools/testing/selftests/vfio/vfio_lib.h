@@ -18,6 +18,8 @@
 	"/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 #define VFIO_UNSAFE_INTR_PARAM \
 	"/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+#define VFIO_NO_HUGEPAGES_PARAM \
+	"/sys/module/vfio_iommu_type1/parameters/disable_hugepages"
 
 #define VFIO_RW	(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
 
@@ -50,6 +52,15 @@ int vfio_map(struct vfio *v, __u64 iova, const void *vaddr, __u64 size,
 
 /* Returns how many bytes were mapped there. */
 long long vfio_unmap(struct vfio *v, __u64 iova, __u64 size);
+
+/*
+ * Pages of 4 kB that are dirty, a bit for each, of no more than 64: tracking is
+ * set by VFIO_IOMMU_DIRTY_PAGES_FLAG_*, and got with or without the mappings.
+ */
+int vfio_set_dirty(struct vfio *v, __u32 flags);
+int vfio_get_dirty(struct vfio *v, __u64 iova, __u64 size, __u64 *bitmap);
+long long vfio_unmap_dirty(struct vfio *v, __u64 iova, __u64 size,
+			   __u64 *bitmap);
 
 /* Returns the number of valid IOVA ranges, sorted. */
 int vfio_iova_ranges(struct vfio *v, struct vfio_iova_range *ranges, size_t max);

@@ -20,10 +20,6 @@
 #define MAX_COPIES	6
 #define COPY_SIZE	256
 
-#define FAIL_NTH	"/proc/self/fail-nth"
-#define FAILSLAB	"/sys/kernel/debug/failslab"
-#define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc"
-
 /* Both ends inclusive. */
 struct region {
 	__u64 first;
@@ -124,22 +120,6 @@ static void expect_ranges(struct __test_metadata *_metadata, struct vfio *v,
 	}
 }
 
-/* Does the device copy data from @iova to what follows it? */
-static bool copies(struct edu *edu, __u64 iova, unsigned char *mem)
-{
-	static unsigned char seed;
-	int i;
-
-	seed++;
-	for (i = 0; i < COPY_SIZE; i++) {
-		mem[i] = i * i + seed;
-		mem[COPY_SIZE + i] = 0;
-	}
-	return !edu_load(edu, iova, COPY_SIZE) &&
-	       !edu_store(edu, iova + COPY_SIZE, COPY_SIZE) &&
-	       !memcmp(mem, mem + COPY_SIZE, COPY_SIZE);
-}
-
 struct state {
 	struct vfio vfio;
 	struct edu edu;
@@ -209,7 +189,7 @@ static void expect_mapped(struct __test_metadata *_metadata,
 	EXPECT_EQ(s->locked + 4, test_locked_kb());
 	if (s->has_edu && s->copies < MAX_COPIES) {
 		s->copies++;
-		EXPECT_TRUE(copies(&s->edu, iova, s->mem))
+		EXPECT_TRUE(edu_copies(&s->edu, iova, s->mem, COPY_SIZE))
 			TH_LOG("%#llx", iova);
 	}
 	EXPECT_EQ((long long)SZ_4K, vfio_unmap(&s->vfio, iova, SZ_4K));
@@ -255,34 +235,6 @@ TEST_F_TIMEOUT(regions, edges, 120)
 		EXPECT_LT(0, s->copies);
 }
 
-static int get_dirty(struct vfio *v, __u64 iova, __u64 size, __u64 *bitmap)
-{
-	struct {
-		struct vfio_iommu_type1_dirty_bitmap head;
-		struct vfio_iommu_type1_dirty_bitmap_get get;
-	} dirty = {
-		.head.argsz = sizeof(dirty),
-		.head.flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP,
-		.get.iova = iova,
-		.get.size = size,
-		.get.bitmap.pgsize = SZ_4K,
-		.get.bitmap.size = sizeof(*bitmap),
-		.get.bitmap.data = bitmap,
-	};
-
-	return ioctl(v->container, VFIO_IOMMU_DIRTY_PAGES, &dirty) ? -errno : 0;
-}
-
-static int set_dirty(struct vfio *v, __u32 flags)
-{
-	struct vfio_iommu_type1_dirty_bitmap dirty = {
-		.argsz = sizeof(dirty),
-		.flags = flags,
-	};
-
-	return ioctl(v->container, VFIO_IOMMU_DIRTY_PAGES, &dirty) ? -errno : 0;
-}
-
 /* The end of a mapping up to here, exclusive, would be 0. */
 TEST_F(regions, last_page)
 {
@@ -303,7 +255,7 @@ TEST_F(regions, last_page)
 	EXPECT_EQ(-EEXIST, vfio_map(v, page - SZ_4K, s->mem, 2 * SZ_4K,
 				    VFIO_RW));
 	if (s->has_edu)
-		EXPECT_TRUE(copies(&s->edu, page, s->mem));
+		EXPECT_TRUE(edu_copies(&s->edu, page, s->mem, COPY_SIZE));
 	EXPECT_EQ((long long)SZ_4K, vfio_unmap(v, page, SZ_4K));
 	EXPECT_EQ(s->locked, test_locked_kb());
 
@@ -312,13 +264,13 @@ TEST_F(regions, last_page)
 			      VFIO_RW));
 	EXPECT_EQ(s->locked + 12, test_locked_kb());
 	EXPECT_EQ(-EINVAL, vfio_unmap(v, page, SZ_4K));
-	ASSERT_EQ(0, set_dirty(v, VFIO_IOMMU_DIRTY_PAGES_FLAG_START));
+	ASSERT_EQ(0, vfio_set_dirty(v, VFIO_IOMMU_DIRTY_PAGES_FLAG_START));
 	bitmap = 0;
-	EXPECT_EQ(0, get_dirty(v, page - 2 * SZ_4K, 3 * SZ_4K, &bitmap));
+	EXPECT_EQ(0, vfio_get_dirty(v, page - 2 * SZ_4K, 3 * SZ_4K, &bitmap));
 	EXPECT_EQ(7ull, bitmap);
-	EXPECT_EQ(-EINVAL, get_dirty(v, page, SZ_4K, &bitmap));
-	EXPECT_EQ(-EINVAL, get_dirty(v, page, 2 * SZ_4K, &bitmap));
-	EXPECT_EQ(0, set_dirty(v, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP));
+	EXPECT_EQ(-EINVAL, vfio_get_dirty(v, page, SZ_4K, &bitmap));
+	EXPECT_EQ(-EINVAL, vfio_get_dirty(v, page, 2 * SZ_4K, &bitmap));
+	EXPECT_EQ(0, vfio_set_dirty(v, VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP));
 	EXPECT_EQ(3 * (long long)SZ_4K, vfio_unmap(v, 1ull << 63, 1ull << 63));
 	EXPECT_EQ(s->locked, test_locked_kb());
 
@@ -331,35 +283,6 @@ TEST_F(regions, last_page)
 	EXPECT_EQ(s->locked, test_locked_kb());
 }
 
-/* Let the @nth allocation from here on fail. */
-static int arm_fault(int nth)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "%d", nth);
-	return sysfs_write(text, FAIL_NTH);
-}
-
-/* Were there that many? */
-static bool fault_hit(void)
-{
-	char text[16] = "";
-
-	sysfs_read(text, sizeof(text), FAIL_NTH);
-	sysfs_write("0", FAIL_NTH);
-	return atoi(text) == 0;
-}
-
-static bool faults_ready(void)
-{
-	return !sysfs_write("N", FAILSLAB "/ignore-gfp-wait") &&
-	       !sysfs_write("0", FAILSLAB "/verbose") &&
-	       !sysfs_write("N", FAIL_PAGE "/ignore-gfp-wait") &&
-	       !sysfs_write("0", FAIL_PAGE "/min-order") &&
-	       !sysfs_write("0", FAIL_PAGE "/verbose") &&
-	       sysfs_exists(FAIL_NTH);
-}
-
 /* Memory that runs out on the way refuses the IOMMU, and the next try works. */
 TEST_F_TIMEOUT(regions, set_iommu_nomem, 120)
 {
@@ -368,7 +291,7 @@ TEST_F_TIMEOUT(regions, set_iommu_nomem, 120)
 	int nth, ret;
 	bool hit;
 
-	if (!faults_ready())
+	if (!test_faults_ready())
 		SKIP(return, "no fault injection in this kernel");
 	if (s->has_edu)
 		edu_close(&s->edu);
@@ -378,9 +301,9 @@ TEST_F_TIMEOUT(regions, set_iommu_nomem, 120)
 	for (nth = 1, hit = true; hit; nth++) {
 		ASSERT_GT(1000, nth);
 		ASSERT_EQ(0, vfio_open(&v, &test_dev));
-		ASSERT_EQ(0, arm_fault(nth));
+		ASSERT_EQ(0, test_arm_fault(nth));
 		ret = vfio_set_iommu(&v, VFIO_TYPE1v2_IOMMU);
-		hit = fault_hit();
+		hit = test_fault_hit();
 		if (ret) {
 			EXPECT_TRUE(hit)
 				TH_LOG("%d without a fault", ret);
@@ -405,14 +328,14 @@ TEST_F_TIMEOUT(regions, map_nomem, 120)
 	int nth, ret;
 	bool hit;
 
-	if (!faults_ready())
+	if (!test_faults_ready())
 		SKIP(return, "no fault injection in this kernel");
 
 	for (nth = 1, hit = true; hit; nth++) {
 		ASSERT_GT(1000, nth);
-		ASSERT_EQ(0, arm_fault(nth));
+		ASSERT_EQ(0, test_arm_fault(nth));
 		ret = vfio_map(v, TEST_IOVA, s->mem, 4 * SZ_4K, VFIO_RW);
-		hit = fault_hit();
+		hit = test_fault_hit();
 		if (ret) {
 			EXPECT_TRUE(hit)
 				TH_LOG("%d without a fault", ret);
@@ -420,10 +343,10 @@ TEST_F_TIMEOUT(regions, map_nomem, 120)
 			ASSERT_EQ(0, vfio_map(v, TEST_IOVA, s->mem,
 					      4 * SZ_4K, VFIO_RW));
 		}
-		ASSERT_EQ(0, arm_fault(1));
+		ASSERT_EQ(0, test_arm_fault(1));
 		EXPECT_EQ(4 * (long long)SZ_4K,
 			  vfio_unmap(v, TEST_IOVA, 4 * SZ_4K));
-		fault_hit();
+		test_fault_hit();
 		EXPECT_EQ(s->locked, test_locked_kb());
 	}
 	EXPECT_LT(1, nth);
@@ -569,8 +492,8 @@ TEST_F(groups, conflict)
 			/* The container works on, as it was. */
 			expect_ranges(_metadata, v, &self->alone);
 			if (!tried++)
-				EXPECT_TRUE(copies(&self->edu, iova,
-						   self->mem));
+				EXPECT_TRUE(edu_copies(&self->edu, iova,
+						       self->mem, COPY_SIZE));
 			EXPECT_EQ(0, vfio_map(v, iova + SZ_1G, self->mem,
 					      SZ_4K, VFIO_RW));
 			EXPECT_EQ(-EINVAL, join(self->other_group, &self->vfio));
@@ -615,15 +538,15 @@ TEST_F_TIMEOUT(groups, join_nomem, 120)
 	int nth, ret;
 	bool hit;
 
-	if (!faults_ready())
+	if (!test_faults_ready())
 		SKIP(return, "no fault injection in this kernel");
 
 	ASSERT_EQ(0, vfio_map(v, TEST_IOVA, self->mem, SZ_4K, VFIO_RW));
 	for (nth = 1, hit = true; hit; nth++) {
 		ASSERT_GT(1000, nth);
-		ASSERT_EQ(0, arm_fault(nth));
+		ASSERT_EQ(0, test_arm_fault(nth));
 		ret = join(self->other_group, &self->vfio);
-		hit = fault_hit();
+		hit = test_fault_hit();
 		if (ret) {
 			EXPECT_TRUE(hit)
 				TH_LOG("%d without a fault", ret);
@@ -636,16 +559,16 @@ TEST_F_TIMEOUT(groups, join_nomem, 120)
 		ASSERT_EQ(0, leave(self->other_group));
 		expect_ranges(_metadata, v, &self->alone);
 	}
-	EXPECT_TRUE(copies(&self->edu, TEST_IOVA, self->mem));
+	EXPECT_TRUE(edu_copies(&self->edu, TEST_IOVA, self->mem, COPY_SIZE));
 	EXPECT_LT(5, nth);
 
 	/* Without memory to tell what is valid again, less is. */
 	for (nth = 1, hit = true; hit; nth++) {
 		ASSERT_GT(1000, nth);
 		ASSERT_EQ(0, join(self->other_group, &self->vfio));
-		ASSERT_EQ(0, arm_fault(nth));
+		ASSERT_EQ(0, test_arm_fault(nth));
 		EXPECT_EQ(0, leave(self->other_group));
-		hit = fault_hit();
+		hit = test_fault_hit();
 		EXPECT_EQ(0, vfio_map(v, TEST_IOVA + SZ_4K, self->mem, SZ_4K,
 				      VFIO_RW));
 		EXPECT_EQ((long long)SZ_4K,

@@ -15,18 +15,35 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #endif
 
+#define FAIL_NTH	"/proc/self/fail-nth"
+#define FAILSLAB	"/sys/kernel/debug/failslab"
+#define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc"
+
 struct device test_dev;
 
 static const char *want;
 static char old_driver[DEVICE_NAME_SIZE];
 static struct {
 	const char *path;
-	char old[16];
+	char old[32];
 } params[] = {
 	{ .path = VFIO_NOIOMMU_PARAM },
 	{ .path = VFIO_UNSAFE_INTR_PARAM },
+	{ .path = VFIO_NO_HUGEPAGES_PARAM },
 	{ .path = HUGEPAGES_PARAM },
+	{ .path = THP_PARAM },
 };
+
+/* Some files show all there is to choose from, with brackets around one. */
+static void keep_chosen(char *text)
+{
+	char *start = strchr(text, '['), *end = strchr(text, ']');
+
+	if (start && end) {
+		*end = '\0';
+		memmove(text, start + 1, end - start);
+	}
+}
 
 static void save_params(void)
 {
@@ -36,6 +53,7 @@ static void save_params(void)
 		if (sysfs_read(params[i].old, sizeof(params[i].old), "%s",
 			       params[i].path) < 0)
 			params[i].old[0] = '\0';
+		keep_chosen(params[i].old);
 	}
 }
 
@@ -137,4 +155,31 @@ void *test_alloc(size_t size, int flags)
 {
 	return mmap(NULL, size, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | flags, -1, 0);
+}
+
+int test_arm_fault(int nth)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", nth);
+	return sysfs_write(text, FAIL_NTH);
+}
+
+bool test_fault_hit(void)
+{
+	char text[16] = "";
+
+	sysfs_read(text, sizeof(text), FAIL_NTH);
+	sysfs_write("0", FAIL_NTH);
+	return atoi(text) == 0;
+}
+
+bool test_faults_ready(void)
+{
+	return !sysfs_write("N", FAILSLAB "/ignore-gfp-wait") &&
+	       !sysfs_write("0", FAILSLAB "/verbose") &&
+	       !sysfs_write("N", FAIL_PAGE "/ignore-gfp-wait") &&
+	       !sysfs_write("0", FAIL_PAGE "/min-order") &&
+	       !sysfs_write("0", FAIL_PAGE "/verbose") &&
+	       sysfs_exists(FAIL_NTH);
 }

@@ -24,6 +24,7 @@
 #define TEST_IOVA	0x400000ull
 
 #define HUGEPAGES_PARAM	"/proc/sys/vm/nr_hugepages"
+#define THP_PARAM	"/sys/kernel/mm/transparent_hugepage/enabled"
 
 extern struct device test_dev;
 
@@ -51,5 +52,14 @@ long test_locked_kb(void);
 
 /* Like mmap() of new memory, with MAP_HUGETLB or 0. */
 void *test_alloc(size_t size, int flags);
+
+/* Can allocations be made to fail? */
+bool test_faults_ready(void);
+
+/* Let the @nth allocation of this thread from here on fail. */
+int test_arm_fault(int nth);
+
+/* Were there that many? None fails any more. */
+bool test_fault_hit(void);
 
 #endif /* SELFTESTS_VFIO_TEST_H */
