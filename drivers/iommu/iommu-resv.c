@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Merging and keeping of reserved regions.
+ * Merging of reserved regions.
  *
  * Regions are of one kind if type and protection are the same. Only those of one
  * kind are ever merged, whatever lies between or over them.
@@ -9,7 +9,6 @@
  * lengths, never on the address behind a region.
  */
 
-#include <linux/atomic.h>
 #include <linux/iommu.h>
 #include <linux/kernel.h>
 #include <linux/list.h>
@@ -17,9 +16,6 @@
 #include <linux/slab.h>
 
 #include "iommu-resv.h"
-
-/* What was asked under another generation may no longer be true */
-static atomic64_t resv_generation = ATOMIC64_INIT(0);
 
 static int cmp_kind(const struct iommu_resv_region *a,
 		    const struct iommu_resv_region *b)
@@ -126,97 +122,4 @@ void iommu_resv_merge(struct list_head *regions)
 	sort_regions(regions, by_kind);
 	merge_neighbours(regions);
 	sort_regions(regions, by_start);
-}
-
-/**
- * iommu_resv_regions_changed() - Tell that reserved regions have changed
- *
- * For IOMMU drivers: call it after ->get_resv_regions() has begun to give another
- * answer for a device that has been probed and not been released.
- *
- * Context: Any.
- */
-void iommu_resv_regions_changed(void)
-{
-	/* Pairs with iommu_resv_cache_begin(): who sees this sees the change */
-	atomic64_inc_return_release(&resv_generation);
-}
-
-/**
- * iommu_resv_cache_init() - Initialise a cache
- * @cache: the cache; its owner has a lock for all calls about it
- */
-void iommu_resv_cache_init(struct iommu_resv_cache *cache)
-{
-	INIT_LIST_HEAD(&cache->regions);
-	cache->complete = false;
-}
-
-/**
- * iommu_resv_cache_valid() - Are the regions in a cache those of now
- * @cache: the cache
- *
- * Return: true if all were asked, and no driver has told of a change since.
- */
-bool iommu_resv_cache_valid(const struct iommu_resv_cache *cache)
-{
-	return cache->complete &&
-	       cache->generation == atomic64_read(&resv_generation);
-}
-
-/**
- * iommu_resv_cache_begin() - Begin to fill a cache
- * @cache: the cache; what is in it goes
- *
- * To be followed by iommu_resv_cache_add() for each device, and, unless that
- * fails, iommu_resv_cache_end().
- */
-void iommu_resv_cache_begin(struct iommu_resv_cache *cache)
-{
-	iommu_resv_cache_drop(cache);
-	/* Before drivers are asked, so that no change meanwhile is missed */
-	cache->generation = atomic64_read_acquire(&resv_generation);
-}
-
-/**
- * iommu_resv_cache_add() - Ask for the regions of one more device
- * @cache: the cache
- * @dev: the device
- *
- * Context: Process context, may sleep.
- * Return: 0, or -ENOMEM with an empty @cache.
- */
-int iommu_resv_cache_add(struct iommu_resv_cache *cache, struct device *dev)
-{
-	LIST_HEAD(regions);
-	int ret;
-
-	ret = iommu_get_resv_regions(dev, &regions);
-	if (ret) {
-		iommu_resv_cache_drop(cache);
-		return ret;
-	}
-	list_splice_tail(&regions, &cache->regions);
-
-	return 0;
-}
-
-/**
- * iommu_resv_cache_end() - All devices have been asked
- * @cache: the cache
- */
-void iommu_resv_cache_end(struct iommu_resv_cache *cache)
-{
-	iommu_resv_merge(&cache->regions);
-	cache->complete = true;
-}
-
-/**
- * iommu_resv_cache_drop() - Empty a cache
- * @cache: the cache; afterwards it is not valid
- */
-void iommu_resv_cache_drop(struct iommu_resv_cache *cache)
-{
-	iommu_put_resv_regions(NULL, &cache->regions);
-	iommu_resv_cache_init(cache);
 }

@@ -31,15 +31,6 @@ static void add_region(struct kunit *test, struct list_head *list, u64 start,
 	list_add_tail(&region->list, list);
 }
 
-static struct vfio_iova_set *build_set(const struct vfio_iova_set *from,
-				       u64 first, u64 last,
-				       struct list_head *regions)
-{
-	vfio_iova_sort_regions(regions);
-
-	return vfio_iova_set_build(from, first, last, regions);
-}
-
 static void expect_ranges(struct kunit *test, const char *name,
 			  const struct vfio_iova_set *set,
 			  const struct vfio_iova_range *ranges,
@@ -103,7 +94,7 @@ static void iova_edges(struct kunit *test)
 		for (i = 0; i < ARRAY_SIZE(edge->resv); i++)
 			add_region(test, &resv, edge->resv[i].start,
 				   edge->resv[i].length, IOMMU_RESV_RESERVED);
-		set = build_set(NULL, 0, U64_MAX, &resv);
+		set = vfio_iova_set_build(NULL, 0, U64_MAX, &resv);
 		if (!edge->count) {
 			KUNIT_EXPECT_EQ_MSG(test, -EINVAL,
 					    PTR_ERR_OR_ZERO(set), edge->name);
@@ -130,7 +121,7 @@ static void iova_types(struct kunit *test)
 	add_region(test, &resv, 80, 10, IOMMU_RESV_DIRECT_RELAXABLE);
 	add_region(test, &resv, 5, 100, IOMMU_RESV_DIRECT_RELAXABLE);
 
-	set = build_set(NULL, 0, U64_MAX, &resv);
+	set = vfio_iova_set_build(NULL, 0, U64_MAX, &resv);
 	expect_ranges(test, "types", set, ranges, ARRAY_SIZE(ranges));
 	vfio_iova_set_free(set);
 }
@@ -146,25 +137,27 @@ static void iova_aperture(struct kunit *test)
 	add_region(test, &resv, 100, 100, IOMMU_RESV_RESERVED);
 	add_region(test, &resv, 0, 10, IOMMU_RESV_RESERVED);
 	add_region(test, &resv, 300, 10, IOMMU_RESV_RESERVED);
-	set = build_set(NULL, 50, 250, &resv);
+	set = vfio_iova_set_build(NULL, 50, 250, &resv);
 	expect_ranges(test, "aperture", set, both, 2);
 	INIT_LIST_HEAD(&resv);
 
 	/* A hole is not given back, whatever the next aperture is */
-	next = build_set(set, 0, U64_MAX, &resv);
+	next = vfio_iova_set_build(set, 0, U64_MAX, &resv);
 	expect_ranges(test, "hole", next, both, 2);
 	vfio_iova_set_free(next);
 
-	next = build_set(set, 200, 200, &resv);
+	next = vfio_iova_set_build(set, 200, 200, &resv);
 	expect_ranges(test, "one byte", next,
 		      &(struct vfio_iova_range){ 200, 200 }, 1);
 	vfio_iova_set_free(next);
 
 	/* Nothing but hole, and what is refused changes nothing */
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR_OR_ZERO(build_set(set, 100, 199, &resv)));
+			PTR_ERR_OR_ZERO(vfio_iova_set_build(set, 100, 199,
+							    &resv)));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR_OR_ZERO(build_set(set, 251, U64_MAX, &resv)));
+			PTR_ERR_OR_ZERO(vfio_iova_set_build(set, 251, U64_MAX,
+							    &resv)));
 	expect_ranges(test, "aperture", set, both, 2);
 	vfio_iova_set_free(set);
 }
@@ -299,8 +292,8 @@ static void iova_random(struct kunit *test)
 			model_forbid(&m, 0, first);
 			model_forbid(&m, last + 1, MODEL_SIZE);
 
-			next = build_set(set, model_first(&m, first),
-					 model_last(&m, last), &resv);
+			next = vfio_iova_set_build(set, model_first(&m, first),
+						   model_last(&m, last), &resv);
 			if (IS_ERR(next)) {
 				KUNIT_EXPECT_EQ(test, -EINVAL,
 						PTR_ERR_OR_ZERO(next));
@@ -340,7 +333,7 @@ static void iova_many(struct kunit *test)
 			list_add_tail(&pool[i].list, &resv);
 	}
 
-	set = build_set(NULL, 0, U64_MAX, &resv);
+	set = vfio_iova_set_build(NULL, 0, U64_MAX, &resv);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(set));
 	KUNIT_EXPECT_EQ(test, count + 1, set->count);
 	for (i = 0; i < count; i++) {

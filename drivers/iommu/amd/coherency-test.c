@@ -10,7 +10,6 @@
 #include <linux/iommu.h>
 #include <linux/sizes.h>
 
-#include "../iommu-range-test.h"
 #include "amd_iommu.h"
 
 /* Beyond what three levels map, so that the table has to grow */
@@ -38,6 +37,7 @@ static void make_domain(struct kunit *test, struct protection_domain *domain)
 	INIT_LIST_HEAD(&domain->dev_list);
 	domain->domain.type = IOMMU_DOMAIN_UNMANAGED;
 	domain->domain.ops = &amd_iommu_ops;
+	domain->domain.pgsize_bitmap = amd_iommu_ops.pgsize_bitmap;
 	atomic64_set(&domain->pt_root, root | PAGE_MODE_3_LEVEL);
 }
 
@@ -95,10 +95,9 @@ static void check_leaves(struct kunit *test, bool enforce, u64 iova)
 					  iommu_enforce_cache_coherency(&domain->domain));
 
 		KUNIT_EXPECT_EQ_MSG(test, 0,
-				    amd_iommu_ops.map_range(&domain->domain, iova,
-						      SZ_2M, c->size,
-						      IOMMU_WRITE | IOMMU_CACHE,
-						      GFP_KERNEL),
+				    iommu_map(&domain->domain, iova, SZ_2M,
+					      c->size,
+					      IOMMU_WRITE | IOMMU_CACHE),
 				    "%s", c->name);
 		pte = leaf(domain, iova);
 		for (i = 0; i < c->entries; i++) {
@@ -146,23 +145,11 @@ static void fc_needs_page_table(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, domain->domain.enforces_coherency);
 }
 
-static void ranges(struct kunit *test)
-{
-	struct protection_domain *domain;
-
-	domain = kunit_kzalloc(test, sizeof(*domain), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
-	make_domain(test, domain);
-	iommu_test_ranges(test, &domain->domain);
-	free_tables(root(domain));
-}
-
 static struct kunit_case amd_coherency_cases[] = {
 	KUNIT_CASE(fc_not_enforced),
 	KUNIT_CASE(fc_enforced),
 	KUNIT_CASE(fc_enforced_table_grows),
 	KUNIT_CASE(fc_needs_page_table),
-	KUNIT_CASE(ranges),
 	{ }
 };
 

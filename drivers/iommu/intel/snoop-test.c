@@ -10,7 +10,6 @@
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
-#include "../iommu-range-test.h"
 #include "snoop.h"
 
 #define SC		BIT_ULL(7)	/* ECAP.SC, VT-d 3.3, 11.4.3 */
@@ -43,6 +42,7 @@ static struct dmar_domain *make_domain(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
 	domain->domain.type = IOMMU_DOMAIN_UNMANAGED;
 	domain->domain.ops = &intel_iommu_ops;
+	domain->domain.pgsize_bitmap = intel_iommu_ops.pgsize_bitmap;
 	domain->nid = NUMA_NO_NODE;
 	domain->gaw = 39;
 	domain->agaw = 1;
@@ -69,8 +69,6 @@ static u64 leaf(const struct dmar_domain *domain, unsigned long iova)
 
 static void snoop_leaves(struct kunit *test)
 {
-	const struct iommu_ops *ops = &intel_iommu_ops;
-	struct iommu_iotlb_gather gather;
 	struct dmar_domain *domain;
 	const struct snoop_case *c;
 	u64 pte;
@@ -84,9 +82,9 @@ static void snoop_leaves(struct kunit *test)
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain->pgd);
 
 		KUNIT_EXPECT_EQ_MSG(test, 0,
-				    ops->map_range(&domain->domain, IOVA, PHYS,
-					     c->size, IOMMU_READ | IOMMU_CACHE,
-					     GFP_KERNEL),
+				    iommu_map(&domain->domain, IOVA, PHYS,
+					      c->size,
+					      IOMMU_READ | IOMMU_CACHE),
 				    "%s", c->name);
 		pte = leaf(domain, IOVA);
 		KUNIT_EXPECT_EQ_MSG(test, (u64)PHYS, pte & GENMASK_ULL(38, 12),
@@ -98,8 +96,7 @@ static void snoop_leaves(struct kunit *test)
 				    "%s", c->name);
 
 		/* All that the root entry covers, so that the tables go too */
-		iommu_iotlb_gather_init(&gather);
-		ops->unmap_range(&domain->domain, 0, SZ_1G, &gather);
+		iommu_unmap(&domain->domain, 0, SZ_1G);
 		KUNIT_EXPECT_EQ_MSG(test, 0ull, leaf(domain, IOVA), "%s",
 				    c->name);
 		free_page((unsigned long)domain->pgd);
@@ -155,46 +152,10 @@ static void snoop_enforced_refuses_unit(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, domain_accepts_unit(domain, iommu));
 }
 
-static void ranges(struct kunit *test, bool first_level, int superpage)
-{
-	struct iommu_iotlb_gather gather;
-	struct dmar_domain *domain = make_domain(test);
-
-	domain->iommu_superpage = superpage;
-	if (first_level)
-		domain->flags = DOMAIN_FLAG_USE_FIRST_LEVEL;
-	domain->pgd = (struct dma_pte *)get_zeroed_page(GFP_KERNEL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain->pgd);
-
-	iommu_test_ranges(test, &domain->domain);
-
-	iommu_iotlb_gather_init(&gather);
-	domain->domain.ops->unmap_range(&domain->domain, 0, SZ_2G, &gather);
-	free_page((unsigned long)domain->pgd);
-}
-
-static void ranges_second_level(struct kunit *test)
-{
-	ranges(test, false, 1);
-}
-
-static void ranges_first_level(struct kunit *test)
-{
-	ranges(test, true, 1);
-}
-
-static void ranges_small_pages(struct kunit *test)
-{
-	ranges(test, false, 0);
-}
-
 static struct kunit_case intel_snoop_cases[] = {
 	KUNIT_CASE(snoop_leaves),
 	KUNIT_CASE(snoop_every_unit_counts),
 	KUNIT_CASE(snoop_enforced_refuses_unit),
-	KUNIT_CASE(ranges_second_level),
-	KUNIT_CASE(ranges_first_level),
-	KUNIT_CASE(ranges_small_pages),
 	{ }
 };
 
