@@ -35,7 +35,7 @@ results()
 	local status=$1 line rc=0 out
 
 	shift
-	out=$(vmtest -t 20 2>&1) || rc=$?
+	out=$(vmtest -t 45 2>&1) || rc=$?
 	rm -rf "$tmp/guest"
 	echo "$out"
 	[ "$rc" -eq "$status" ] || { echo "status $rc, not $status"; return 1; }
