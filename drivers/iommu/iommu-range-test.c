@@ -148,7 +148,6 @@ void iommu_test_ranges(struct kunit *test, struct iommu_domain *domain)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m);
 	m->domain = domain;
 	prandom_seed_state(&m->rnd, 1);
-	domain->pgsize_bitmap = domain->ops->pgsize_bitmap;
 
 	for (i = 0; i < ROUNDS; i++) {
 		if (below(m, 5) < 3)

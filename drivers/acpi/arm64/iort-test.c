@@ -6,9 +6,9 @@
 #include <kunit/test.h>
 #include <linux/acpi.h>
 #include <linux/err.h>
-#include <linux/prandom.h>
 #include <linux/slab.h>
 
+#include "../table-damage.h"
 #include "iort-check.h"
 
 #define SEED		20230611
@@ -273,40 +273,19 @@ static void __init iort_cycles(struct kunit *test)
 	}
 }
 
-/* Change, remove or add bytes, mostly such that a length is another one. */
-static u32 __init damage(struct rnd_state *rnd, u8 *table, u32 size)
-{
-	static const u8 values[] = { 0, 1, 3, 4, 5, 8, 16, 20, 48, 0x80, 0xff };
-	u32 at, n;
-
-	at = 36 + prandom_u32_state(rnd) % (size - 36);
-	switch (prandom_u32_state(rnd) % 6) {
-	case 0:
-		table[at] = prandom_u32_state(rnd);
-		break;
-	case 1:
-		n = min(prandom_u32_state(rnd) % 9, size - at);
-		memmove(table + at, table + at + n, size - at - n);
-		size -= n;
-		break;
-	case 2:
-		n = min(prandom_u32_state(rnd) % 9, MAX_SIZE - size);
-		memmove(table + at + n, table + at, size - at);
-		size += n;
-		break;
-	case 3:
-		size = at;
-		break;
-	default:
-		table[at] = values[prandom_u32_state(rnd) % ARRAY_SIZE(values)];
-	}
-	return size;
-}
-
 static void __init iort_generated(struct kunit *test)
 {
+	static const u8 values[] = { 0, 1, 3, 4, 5, 8, 16, 20, 48, 0x80, 0xff };
+	const struct table_damage damage = {
+		.whole = whole_table,
+		.size = sizeof(whole_table),
+		.max_size = MAX_SIZE,
+		.head = 36,
+		.values = values,
+		.nr_values = ARRAY_SIZE(values),
+	};
 	struct rnd_state rnd;
-	u32 round, i, size;
+	u32 round, size;
 	u8 *table;
 
 	table = kunit_kzalloc(test, MAX_SIZE, GFP_KERNEL);
@@ -314,13 +293,7 @@ static void __init iort_generated(struct kunit *test)
 
 	prandom_seed_state(&rnd, SEED);
 	for (round = 0; round < ROUNDS; round++) {
-		memcpy(table, whole_table, sizeof(whole_table));
-		size = sizeof(whole_table);
-		i = prandom_u32_state(&rnd) % 4;
-		do {
-			if (size > 36)
-				size = damage(&rnd, table, size);
-		} while (i--);
+		size = table_damage(&damage, &rnd, table);
 		check_table(test, table, size, round);
 	}
 }

@@ -5,12 +5,9 @@
  * The domains are not attached to hardware, so this runs on any machine.
  */
 
-#include <kunit/test.h>
-#include <linux/gfp.h>
-#include <linux/iommu.h>
 #include <linux/sizes.h>
 
-#include "amd_iommu.h"
+#include "test-domain.h"
 
 /* Beyond what three levels map, so that the table has to grow */
 #define HIGH_IOVA	BIT_ULL(40)
@@ -27,44 +24,9 @@ static const struct fc_case cases[] = {
 	{ "2M", SZ_2M, 1 },
 };
 
-static void make_domain(struct kunit *test, struct protection_domain *domain)
-{
-	unsigned long root = get_zeroed_page(GFP_KERNEL);
-
-	KUNIT_ASSERT_TRUE(test, root);
-	memset(domain, 0, sizeof(*domain));
-	spin_lock_init(&domain->lock);
-	INIT_LIST_HEAD(&domain->dev_list);
-	domain->domain.type = IOMMU_DOMAIN_UNMANAGED;
-	domain->domain.ops = &amd_iommu_ops;
-	domain->domain.pgsize_bitmap = amd_iommu_ops.pgsize_bitmap;
-	atomic64_set(&domain->pt_root, root | PAGE_MODE_3_LEVEL);
-}
-
 static int mode(struct protection_domain *domain)
 {
 	return atomic64_read(&domain->pt_root) & 7;
-}
-
-static u64 *root(struct protection_domain *domain)
-{
-	return (u64 *)(atomic64_read(&domain->pt_root) & PAGE_MASK);
-}
-
-static bool is_table(u64 pte)
-{
-	return IOMMU_PTE_PRESENT(pte) && PM_PTE_LEVEL(pte) != 0 &&
-	       PM_PTE_LEVEL(pte) != 7;
-}
-
-static void free_tables(u64 *table)
-{
-	int i;
-
-	for (i = 0; i < 512; i++)
-		if (is_table(table[i]))
-			free_tables(IOMMU_PTE_PAGE(table[i]));
-	free_page((unsigned long)table);
 }
 
 static u64 *leaf(struct protection_domain *domain, u64 iova)

@@ -9,9 +9,9 @@
 #include <kunit/test.h>
 #include <linux/acpi.h>
 #include <linux/err.h>
-#include <linux/prandom.h>
 #include <linux/slab.h>
 
+#include "../../acpi/table-damage.h"
 #include "ivrs.h"
 
 #define SEED		20230611
@@ -201,40 +201,19 @@ static void __init ivrs_cut(struct kunit *test)
 		check_table(test, whole_table, size, size);
 }
 
-/* Change, remove or add bytes, mostly such that a length is another one. */
-static size_t __init damage(struct rnd_state *rnd, u8 *table, size_t size)
-{
-	static const u8 values[] = { 0, 1, 3, 4, 8, 0x1f, 0x80, 0xf0, 0xff };
-	size_t at, n;
-
-	at = 48 + prandom_u32_state(rnd) % (size - 48);
-	switch (prandom_u32_state(rnd) % 6) {
-	case 0:
-		table[at] = prandom_u32_state(rnd);
-		break;
-	case 1:
-		n = min_t(size_t, prandom_u32_state(rnd) % 9, size - at);
-		memmove(table + at, table + at + n, size - at - n);
-		size -= n;
-		break;
-	case 2:
-		n = min_t(size_t, prandom_u32_state(rnd) % 9, MAX_SIZE - size);
-		memmove(table + at + n, table + at, size - at);
-		size += n;
-		break;
-	case 3:
-		size = at;
-		break;
-	default:
-		table[at] = values[prandom_u32_state(rnd) % ARRAY_SIZE(values)];
-	}
-	return size;
-}
-
 static void __init ivrs_generated(struct kunit *test)
 {
+	static const u8 values[] = { 0, 1, 3, 4, 8, 0x1f, 0x80, 0xf0, 0xff };
+	const struct table_damage damage = {
+		.whole = whole_table,
+		.size = sizeof(whole_table),
+		.max_size = MAX_SIZE,
+		.head = 48,
+		.values = values,
+		.nr_values = ARRAY_SIZE(values),
+	};
 	struct rnd_state rnd;
-	unsigned int round, i;
+	unsigned int round;
 	size_t size;
 	u8 *table;
 
@@ -243,13 +222,7 @@ static void __init ivrs_generated(struct kunit *test)
 
 	prandom_seed_state(&rnd, SEED);
 	for (round = 0; round < ROUNDS; round++) {
-		memcpy(table, whole_table, sizeof(whole_table));
-		size = sizeof(whole_table);
-		i = prandom_u32_state(&rnd) % 4;
-		do {
-			if (size > 48)
-				size = damage(&rnd, table, size);
-		} while (i--);
+		size = table_damage(&damage, &rnd, table);
 		check_table(test, table, size, round);
 	}
 }

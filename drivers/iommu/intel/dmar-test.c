@@ -7,7 +7,8 @@
  * is compared with what a second parser expects.
  */
 #include <kunit/test.h>
-#include <linux/prandom.h>
+
+#include "../../acpi/table-damage.h"
 
 #define DMAR_TEST_SEED		20230611
 #define DMAR_TEST_ROUNDS	400
@@ -188,40 +189,18 @@ static void dmar_test_cut(struct kunit *test)
 		dmar_test_check(test, dmar_test_whole, size, size);
 }
 
-/* Change, remove or add bytes, mostly such that a length is another one. */
-static size_t dmar_test_damage(struct rnd_state *rnd, u8 *table, size_t size)
-{
-	static const u8 values[] = { 0, 1, 3, 4, 5, 7, 8, 0x1f, 0x80, 0xff };
-	size_t at = prandom_u32_state(rnd) % size, n;
-
-	switch (prandom_u32_state(rnd) % 6) {
-	case 0:
-		table[at] = prandom_u32_state(rnd);
-		break;
-	case 1:
-		n = min_t(size_t, prandom_u32_state(rnd) % 9, size - at);
-		memmove(table + at, table + at + n, size - at - n);
-		size -= n;
-		break;
-	case 2:
-		n = min_t(size_t, prandom_u32_state(rnd) % 9,
-			  DMAR_TEST_MAX_SIZE - size);
-		memmove(table + at + n, table + at, size - at);
-		size += n;
-		break;
-	case 3:
-		size = at;
-		break;
-	default:
-		table[at] = values[prandom_u32_state(rnd) % ARRAY_SIZE(values)];
-	}
-	return size;
-}
-
 static void dmar_test_generated(struct kunit *test)
 {
+	static const u8 values[] = { 0, 1, 3, 4, 5, 7, 8, 0x1f, 0x80, 0xff };
+	const struct table_damage damage = {
+		.whole = dmar_test_whole,
+		.size = sizeof(dmar_test_whole),
+		.max_size = DMAR_TEST_MAX_SIZE,
+		.values = values,
+		.nr_values = ARRAY_SIZE(values),
+	};
 	struct rnd_state rnd;
-	unsigned int round, i;
+	unsigned int round;
 	size_t size;
 	u8 *table;
 
@@ -230,13 +209,7 @@ static void dmar_test_generated(struct kunit *test)
 
 	prandom_seed_state(&rnd, DMAR_TEST_SEED);
 	for (round = 0; round < DMAR_TEST_ROUNDS; round++) {
-		memcpy(table, dmar_test_whole, sizeof(dmar_test_whole));
-		size = sizeof(dmar_test_whole);
-		i = prandom_u32_state(&rnd) % 4;
-		do {
-			if (size)
-				size = dmar_test_damage(&rnd, table, size);
-		} while (i--);
+		size = table_damage(&damage, &rnd, table);
 		if (size)
 			dmar_test_check(test, table, size, round);
 	}

@@ -5,30 +5,18 @@
  * The domains are not attached to hardware, so this runs on any machine.
  */
 
-#include <kunit/test.h>
-#include <linux/intel-iommu.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
 #include "../iommu-range-test.h"
-#include "snoop.h"
+#include "test-domain.h"
 
-/* Three levels of tables map 39 bits */
 static void ranges(struct kunit *test, int flags, int superpage)
 {
-	struct dmar_domain *domain;
+	struct dmar_domain *domain = make_domain(test);
 
-	domain = kunit_kzalloc(test, sizeof(*domain), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
-	domain->domain.type = IOMMU_DOMAIN_UNMANAGED;
-	domain->domain.ops = &intel_iommu_ops;
-	domain->nid = NUMA_NO_NODE;
-	domain->gaw = 39;
-	domain->agaw = 1;
 	domain->flags = flags;
 	domain->iommu_superpage = superpage;
-	domain->iommu_coherency = 1;
-	INIT_LIST_HEAD(&domain->devices);
 	domain->pgd = (struct dma_pte *)get_zeroed_page(GFP_KERNEL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain->pgd);
 

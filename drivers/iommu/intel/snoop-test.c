@@ -5,12 +5,10 @@
  * The domains are not attached to hardware, so this runs on any machine.
  */
 
-#include <kunit/test.h>
-#include <linux/intel-iommu.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 
-#include "snoop.h"
+#include "test-domain.h"
 
 #define SC		BIT_ULL(7)	/* ECAP.SC, VT-d 3.3, 11.4.3 */
 #define IOVA		0x400000ul
@@ -32,26 +30,6 @@ static const struct snoop_case cases[] = {
 	{ "first level, 4K, enforced", true, true, SZ_4K, false },
 	{ "first level, 2M, enforced", true, true, SZ_2M, false },
 };
-
-/* Three levels of tables map 39 bits, and a superpage is 2M */
-static struct dmar_domain *make_domain(struct kunit *test)
-{
-	struct dmar_domain *domain;
-
-	domain = kunit_kzalloc(test, sizeof(*domain), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
-	domain->domain.type = IOMMU_DOMAIN_UNMANAGED;
-	domain->domain.ops = &intel_iommu_ops;
-	domain->domain.pgsize_bitmap = intel_iommu_ops.pgsize_bitmap;
-	domain->nid = NUMA_NO_NODE;
-	domain->gaw = 39;
-	domain->agaw = 1;
-	domain->iommu_superpage = 1;
-	domain->iommu_coherency = 1;
-	INIT_LIST_HEAD(&domain->devices);
-
-	return domain;
-}
 
 static u64 leaf(const struct dmar_domain *domain, unsigned long iova)
 {

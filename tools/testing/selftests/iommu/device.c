@@ -2,6 +2,7 @@
 /*
  * A device as sysfs shows it, and the driver that is bound to it.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include "device.h"
+
+#define SYSFS_BUS	"/sys/bus"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -167,5 +170,58 @@ int device_bind(const struct device *dev, const char *driver)
 	ret = sysfs_write(dev->name, "/sys/bus/%s/drivers/%s/bind", dev->bus,
 			  driver);
 	sysfs_write("\n", "%s/driver_override", dev->path);
+	return ret;
+}
+
+bool device_alone(const struct device *dev)
+{
+	struct dirent *entry;
+	char path[PATH_MAX];
+	DIR *dir;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "%s/iommu_group/devices", dev->path);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return n == 1;
+}
+
+static int visit_bus(struct __test_metadata *_metadata, device_visitor *fn,
+		     int *n, const char *bus)
+{
+	char devices[PATH_MAX / 2], path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(devices, sizeof(devices), SYSFS_BUS "/%s/devices", bus);
+	dir = opendir(devices);
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", devices, entry->d_name);
+		fn(_metadata, path, n);
+	}
+	closedir(dir);
+	return 0;
+}
+
+int visit_devices(struct __test_metadata *_metadata, device_visitor *fn, int *n)
+{
+	struct dirent *entry;
+	int ret = 0;
+	DIR *buses;
+
+	buses = opendir(SYSFS_BUS);
+	if (!buses)
+		return -errno;
+	while (!ret && (entry = readdir(buses)))
+		if (entry->d_name[0] != '.')
+			ret = visit_bus(_metadata, fn, n, entry->d_name);
+	closedir(buses);
 	return ret;
 }

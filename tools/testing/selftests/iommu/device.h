@@ -34,6 +34,16 @@ void device_driver(const struct device *dev, char driver[DEVICE_NAME_SIZE]);
 /* The VFIO bus driver of the device's bus. */
 const char *device_vfio_driver(const struct device *dev);
 
+/* Is it the only one in its IOMMU group? */
+bool device_alone(const struct device *dev);
+
+struct __test_metadata;
+typedef void device_visitor(struct __test_metadata *_metadata, const char *path,
+			    int *n);
+
+/* Call @fn with the path of each device of each bus. */
+int visit_devices(struct __test_metadata *_metadata, device_visitor *fn, int *n);
+
 /*
  * The path of a sysfs file is a format and its arguments. sysfs_read() returns
  * the length of the text, which it ends with a NUL; sysfs_link() gives the last

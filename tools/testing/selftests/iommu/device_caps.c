@@ -16,7 +16,6 @@
 #include "../kselftest_harness.h"
 #include "device.h"
 
-#define SYSFS_BUS	"/sys/bus"
 #define SYSFS_GROUPS	"/sys/kernel/iommu_groups"
 
 #define PCI_CFG_SIZE		256
@@ -170,38 +169,6 @@ TEST(no_iommu)
 	EXPECT_FALSE(sysfs_exists("%s/iommu_group", dev.path));
 }
 
-typedef void device_fn(struct __test_metadata *_metadata, const char *path,
-		       int *n);
-
-/* Calls @fn for each device of each bus. */
-static void visit_devices(struct __test_metadata *_metadata, device_fn *fn,
-			  int *n)
-{
-	char devices[PATH_MAX / 2], path[PATH_MAX];
-	struct dirent *bus, *entry;
-	DIR *buses, *dir;
-
-	buses = opendir(SYSFS_BUS);
-	ASSERT_NE(NULL, buses);
-	while ((bus = readdir(buses))) {
-		if (bus->d_name[0] == '.')
-			continue;
-		snprintf(devices, sizeof(devices), SYSFS_BUS "/%s/devices",
-			 bus->d_name);
-		dir = opendir(devices);
-		ASSERT_NE(NULL, dir);
-		while ((entry = readdir(dir))) {
-			if (entry->d_name[0] == '.')
-				continue;
-			snprintf(path, sizeof(path), "%s/%s", devices,
-				 entry->d_name);
-			fn(_metadata, path, n);
-		}
-		closedir(dir);
-	}
-	closedir(buses);
-}
-
 /* The "iommu" link leads to the instance; a no-iommu group has none. */
 static void check_presence(struct __test_metadata *_metadata, const char *path,
 			   int *n)
@@ -229,7 +196,7 @@ TEST(all_devices)
 {
 	int n = 0;
 
-	visit_devices(_metadata, check_presence, &n);
+	ASSERT_EQ(0, visit_devices(_metadata, check_presence, &n));
 	EXPECT_TRUE(n || !has_iommu)
 		TH_LOG("no device has capabilities");
 }
@@ -277,7 +244,7 @@ TEST(behind_bridge)
 {
 	int n = 0;
 
-	visit_devices(_metadata, check_bridge, &n);
+	ASSERT_EQ(0, visit_devices(_metadata, check_bridge, &n));
 	if (!n)
 		SKIP(return, "no device is behind a PCIe-to-PCI bridge");
 }

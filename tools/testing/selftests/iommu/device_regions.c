@@ -18,7 +18,6 @@
 #include "device.h"
 #include "regions.h"
 
-#define SYSFS_BUS	"/sys/bus"
 #define SYSFS_GROUPS	"/sys/kernel/iommu_groups"
 
 #define LINE_FORMAT	"0x%016llx 0x%016llx %s\n"
@@ -38,36 +37,6 @@ static void file_of(char path[PATH_MAX], const char *device)
 static bool has_file(const char *device)
 {
 	return sysfs_exists("%s/iommu_reserved_regions", device);
-}
-
-/* Call @fn for each device of each bus. */
-static void visit_devices(struct __test_metadata *_metadata,
-			  void (*fn)(struct __test_metadata *_metadata,
-				     const char *path, int *n), int *n)
-{
-	char path[PATH_MAX], devices[PATH_MAX / 2];
-	struct dirent *bus, *entry;
-	DIR *buses, *dir;
-
-	buses = opendir(SYSFS_BUS);
-	ASSERT_NE(NULL, buses);
-	while ((bus = readdir(buses))) {
-		if (bus->d_name[0] == '.')
-			continue;
-		snprintf(devices, sizeof(devices), SYSFS_BUS "/%s/devices",
-			 bus->d_name);
-		dir = opendir(devices);
-		ASSERT_NE(NULL, dir);
-		while ((entry = readdir(dir))) {
-			if (entry->d_name[0] == '.')
-				continue;
-			snprintf(path, sizeof(path), "%s/%s", devices,
-				 entry->d_name);
-			fn(_metadata, path, n);
-		}
-		closedir(dir);
-	}
-	closedir(buses);
 }
 
 /*
@@ -139,7 +108,7 @@ TEST(all_devices)
 {
 	int n = 0;
 
-	visit_devices(_metadata, check_presence, &n);
+	ASSERT_EQ(0, visit_devices(_metadata, check_presence, &n));
 	EXPECT_TRUE(n || !has_iommu)
 		TH_LOG("no device shows reserved regions");
 	EXPECT_EQ(has_iommu, has_file(dev.path))
@@ -233,7 +202,7 @@ TEST(of_the_device)
 	regions_free(&want);
 	regions_free(&regions);
 
-	visit_devices(_metadata, check_other, &n);
+	ASSERT_EQ(0, visit_devices(_metadata, check_other, &n));
 	EXPECT_LT(0, n);
 }
 

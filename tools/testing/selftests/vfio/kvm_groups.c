@@ -227,21 +227,6 @@ static int visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-static bool alone(const struct device *dev)
-{
-	struct dirent **names;
-	char path[256];
-	int i, n;
-
-	snprintf(path, sizeof(path), "%s/iommu_group/devices", dev->path);
-	n = scandir(path, &names, visible, NULL);
-	for (i = 0; i < n; i++)
-		free(names[i]);
-	if (n >= 0)
-		free(names);
-	return n == 1;
-}
-
 static void find_second(void)
 {
 	struct dirent **names;
@@ -251,7 +236,7 @@ static void find_second(void)
 	n = scandir("/sys/bus/pci/devices", &names, visible, alphasort);
 	for (i = 0; i < n; i++) {
 		if (!second_driver[0] && strcmp(names[i]->d_name, test_dev.name) &&
-		    !device_find(&dev, names[i]->d_name) && alone(&dev)) {
+		    !device_find(&dev, names[i]->d_name) && device_alone(&dev)) {
 			device_driver(&dev, second_driver);
 			second = dev;
 		}

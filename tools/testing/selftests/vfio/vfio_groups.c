@@ -24,26 +24,6 @@
 
 static struct device other;
 
-static int visible(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
-static bool alone(const struct device *dev)
-{
-	struct dirent **names;
-	char path[256];
-	int i, n;
-
-	snprintf(path, sizeof(path), "%s/iommu_group/devices", dev->path);
-	n = scandir(path, &names, visible, NULL);
-	for (i = 0; i < n; i++)
-		free(names[i]);
-	if (n >= 0)
-		free(names);
-	return n == 1;
-}
-
 /*
  * A device alone in another group. Not one of a driver whose probe goes on after
  * it is bound, as that of nvme does: it would be unbound meanwhile.
@@ -62,7 +42,7 @@ static void find_other(void)
 		if (sysfs_link(other_group, sizeof(other_group),
 			       "%s/iommu_group", other.path))
 			continue;
-		if (alone(&other) &&
+		if (device_alone(&other) &&
 		    (sysfs_link(group, sizeof(group), "%s/iommu_group",
 				test_dev.path) ||
 		     strcmp(group, other_group)))
