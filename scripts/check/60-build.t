@@ -115,7 +115,7 @@ users()
 directories()
 {
 	{ all_touched | grep '\.c$'; users; } |
-		xargs -r dirname | grep -v '^\(tools\|samples\|scripts\|Documentation\)\>' | sort -u
+		xargs -r dirname | grep -v '^\(tools\|scripts\|Documentation\)\>' | sort -u
 }
 all_touched() { touched_files; new_files; }
 
@@ -219,7 +219,7 @@ affects() # ARCH COMMIT
 
 	while read -r f; do
 		case $f in
-		Documentation/* | tools/* | samples/* | MAINTAINERS) ;;
+		Documentation/* | tools/* | MAINTAINERS) ;;
 		*.c)	[ ! -f "$src-$1/${f%.c}.o" ] &&
 				kgit cat-file -e "base:$f" 2>/dev/null || return 0 ;;
 		*)	return 0 ;;
@@ -258,7 +258,7 @@ compiled()
 	while read -r f; do
 		grep -qsE "/$f( |$)" "$src"-*/"${f%/*}"/.*.o.cmd ||
 			{ echo "$f: none of $archs $others compiles it, see build.config"; rc=1; }
-	done < <(all_touched | grep '\.c$' | grep -vE '^(tools|samples|scripts|Documentation)/')
+	done < <(all_touched | grep '\.c$' | grep -vE '^(tools|scripts|Documentation)/')
 	return "$rc"
 }
 
