@@ -58,20 +58,27 @@ static const struct attribute_group iommu_caps_group = {
 	.attrs	= iommu_caps_attrs,
 };
 
-static int device_resv_regions(void *dev, struct list_head *regions)
+static struct iommu_resv_text *device_resv_text(void *dev)
 {
-	int ret = iommu_get_resv_regions(dev, regions);
+	struct iommu_resv_text *text;
+	LIST_HEAD(regions);
+	int ret;
 
-	if (!ret)
-		iommu_resv_merge(regions);
+	ret = iommu_get_resv_regions(dev, &regions);
+	if (ret)
+		return ERR_PTR(ret);
 
-	return ret;
+	iommu_resv_merge(&regions);
+	text = iommu_resv_text(&regions);
+	iommu_put_resv_regions(dev, &regions);
+
+	return text;
 }
 
 static ssize_t resv_regions_read(struct kernfs_open_file *of, char *buf,
 				 size_t count, loff_t pos)
 {
-	return iommu_resv_file_read(of, buf, count, pos, device_resv_regions);
+	return iommu_resv_file_read(of, buf, count, pos, device_resv_text);
 }
 
 static const struct kernfs_ops resv_regions_ops = {

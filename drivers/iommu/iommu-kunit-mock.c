@@ -169,6 +169,7 @@ static int mock_get_resv_regions(struct device *dev, struct list_head *list)
 	struct iommu_resv_region *region;
 	unsigned int i;
 
+	mdev->asked++;
 	if (mdev->released)
 		mdev->asked_late++;
 

@@ -60,10 +60,12 @@ struct mock_iommu {
  * @group: group to join, NULL for one of its own
  * @domain: domain that the driver has it attached to
  * @attaches: calls of ->attach_dev() that succeeded
- * @resv: reserved regions
+ * @resv: reserved regions; tell of a change with iommu_resv_regions_changed()
+ * @asked: questions about them
  * @release: called when the driver forgets the device, NULL for nothing
  * @released: the driver has forgotten the device
  * @asked_late: questions about the regions of the device after that
+ * @regions_late: for @release: regions that its group has then
  */
 struct mock_device {
 	struct device dev;
@@ -72,9 +74,11 @@ struct mock_device {
 	struct iommu_domain *domain;
 	unsigned int attaches;
 	struct mock_resv resv;
+	unsigned int asked;
 	void (*release)(struct mock_device *mdev);
 	bool released;
 	unsigned int asked_late;
+	unsigned int regions_late;
 };
 
 static inline struct mock_domain *to_mock_domain(struct iommu_domain *domain)

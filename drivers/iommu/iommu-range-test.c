@@ -149,6 +149,8 @@ void iommu_test_ranges(struct kunit *test, struct iommu_domain *domain)
 	m->domain = domain;
 	prandom_seed_state(&m->rnd, 1);
 
+	KUNIT_EXPECT_EQ(test, 0,
+			iommu_map(domain, FIRST_IOVA, 0, 0, IOMMU_READ));
 	for (i = 0; i < ROUNDS; i++) {
 		if (below(m, 5) < 3)
 			map_one(test, m);

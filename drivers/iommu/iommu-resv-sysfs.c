@@ -22,7 +22,7 @@
 /* "0x" and 16 digits each for the first and the last byte, type, newline */
 #define LINE_SIZE(type)	(2 + 16 + 1 + 2 + 16 + 1 + strlen(type) + 1)
 
-struct resv_text {
+struct iommu_resv_text {
 	size_t	len;
 	char	text[];
 };
@@ -61,10 +61,17 @@ static char *put_region(char *p, const struct iommu_resv_region *region)
 	return p + len + 1;
 }
 
-static struct resv_text *resv_text(const struct list_head *regions)
+/**
+ * iommu_resv_text() - Text for a file that shows reserved regions
+ * @regions: the regions, in the order that the file is to have
+ *
+ * Context: Process context, may sleep.
+ * Return: what the callback of iommu_resv_file_read() returns; ERR_PTR(-ENOMEM).
+ */
+struct iommu_resv_text *iommu_resv_text(const struct list_head *regions)
 {
-	struct iommu_resv_region *region;
-	struct resv_text *text;
+	const struct iommu_resv_region *region;
+	struct iommu_resv_text *text;
 	size_t len = 0;
 	char *p;
 
@@ -113,8 +120,7 @@ int iommu_resv_file_create(struct kobject *kobj, const char *name,
  * @buf: where to put text
  * @count: size of @buf in bytes
  * @pos: position in the file
- * @get: puts the regions of @owner on the empty list @regions; the caller frees
- *	 them, also those that are on the list when it fails
+ * @get: returns the iommu_resv_text() of @owner's regions, or an ERR_PTR()
  *
  * Context: Process context, may sleep; kernfs lets one read of @of in at a time.
  * Return: number of bytes put into @buf, 0 at the end of the text, -ENOMEM, or
@@ -122,18 +128,12 @@ int iommu_resv_file_create(struct kobject *kobj, const char *name,
  */
 ssize_t iommu_resv_file_read(struct kernfs_open_file *of, char *buf,
 			     size_t count, loff_t pos,
-			     int (*get)(void *owner, struct list_head *regions))
+			     struct iommu_resv_text *(*get)(void *owner))
 {
-	struct iommu_resv_region *region, *next;
-	struct resv_text *text = of->priv;
-	LIST_HEAD(regions);
-	int ret;
+	struct iommu_resv_text *text = of->priv;
 
 	if (!text || pos == 0) {
-		ret = get(of->kn->priv, &regions);
-		text = ret ? ERR_PTR(ret) : resv_text(&regions);
-		list_for_each_entry_safe(region, next, &regions, list)
-			kfree(region);
+		text = get(of->kn->priv);
 		if (IS_ERR(text))
 			return PTR_ERR(text);
 		kvfree(of->priv);

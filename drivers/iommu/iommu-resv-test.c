@@ -35,11 +35,11 @@ static void add_region(struct kunit *test, struct list_head *list,
 	list_add_tail(&region->list, list);
 }
 
-static void expect_regions(struct kunit *test, struct list_head *list,
+static void expect_regions(struct kunit *test, const struct list_head *list,
 			   const struct iommu_resv_region *want,
 			   unsigned int nr)
 {
-	struct iommu_resv_region *region;
+	const struct iommu_resv_region *region;
 	unsigned int i = 0;
 
 	list_for_each_entry(region, list, list) {
@@ -381,24 +381,168 @@ static void group_out_of_memory(struct kunit *test)
 	iommu_put_resv_regions(NULL, &list);
 }
 
+static void expect_group(struct kunit *test, struct iommu_group *group,
+			 const struct iommu_resv_region *want, unsigned int nr)
+{
+	const struct list_head *regions = iommu_group_lock_resv_regions(group);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(regions));
+	expect_regions(test, regions, want, nr);
+	iommu_group_unlock_resv_regions(group);
+}
+
+/* Each device is asked when something may have changed, and not without */
+static void group_is_kept(struct kunit *test)
+{
+	static const struct iommu_resv_region one[] = { DIRECT(0x5000, 0x1000) };
+	static const struct iommu_resv_region both[] = {
+		DIRECT(0x3000, 0x1000), DIRECT(0x5000, 0x1000),
+	};
+	struct mock_iommu *mock = mock_iommu_create(test, 0);
+	struct mock_device *first, *second;
+	struct iommu_group *group;
+	LIST_HEAD(list);
+
+	first = mock_device_create(test, mock, NULL);
+	first->resv = (struct mock_resv) { one, ARRAY_SIZE(one) };
+	first->asked = 0;
+	group = first->dev.iommu_group;
+
+	expect_group(test, group, one, ARRAY_SIZE(one));
+	expect_group(test, group, one, ARRAY_SIZE(one));
+	KUNIT_EXPECT_EQ(test, 0, iommu_get_group_resv_regions(group, &list));
+	KUNIT_EXPECT_EQ(test, 1u, first->asked);
+
+	mock->resv = (struct mock_resv) { both, 1 };
+	second = mock_device_create(test, mock, group);
+	second->asked = 0;
+	expect_group(test, group, both, ARRAY_SIZE(both));
+	expect_group(test, group, both, ARRAY_SIZE(both));
+	KUNIT_EXPECT_EQ(test, 2u, first->asked);
+	KUNIT_EXPECT_EQ(test, 1u, second->asked);
+
+	/* What was copied before stays */
+	expect_regions(test, &list, one, ARRAY_SIZE(one));
+
+	mock_device_remove(second);
+	expect_group(test, group, one, ARRAY_SIZE(one));
+	KUNIT_EXPECT_EQ(test, 3u, first->asked);
+	KUNIT_EXPECT_EQ(test, 1u, second->asked);
+
+	first->resv = (struct mock_resv) { both, ARRAY_SIZE(both) };
+	expect_group(test, group, one, ARRAY_SIZE(one));
+	iommu_resv_regions_changed();
+	expect_group(test, group, both, ARRAY_SIZE(both));
+	KUNIT_EXPECT_EQ(test, 4u, first->asked);
+
+	iommu_put_resv_regions(NULL, &list);
+}
+
+/* Devices that have a driver to be asked only for a part of their membership */
+static void group_with_unserved_devices(struct kunit *test)
+{
+	static const struct iommu_resv_region regions[] = {
+		DIRECT(0x1000, 0x1000), DIRECT(0x3000, 0x1000),
+	};
+	struct mock_iommu *mock = mock_iommu_create(test, 0);
+	struct mock_iommu *late = mock_iommu_create(test, 0);
+	struct mock_device *first, *second;
+	struct iommu_group *group;
+
+	mock->resv = (struct mock_resv) { regions, 1 };
+	first = mock_device_create(test, mock, NULL);
+	group = first->dev.iommu_group;
+
+	second = mock_device_create(test, NULL, NULL);
+	second->resv = (struct mock_resv) { regions, ARRAY_SIZE(regions) };
+	KUNIT_ASSERT_EQ(test, 0, iommu_group_add_device(group, &second->dev));
+	expect_group(test, group, regions, 1);
+
+	second->mock = late;
+	KUNIT_ASSERT_EQ(test, 0, iommu_probe_device(&second->dev));
+	expect_group(test, group, regions, ARRAY_SIZE(regions));
+
+	mock_iommu_destroy(test, late);
+	expect_group(test, group, regions, 1);
+	iommu_group_remove_device(&second->dev);
+}
+
+/* That memory was short once must not be kept, nor what was found by then */
+static void group_failure_is_not_kept(struct kunit *test)
+{
+	static const struct iommu_resv_region regions[] = {
+		DIRECT(0x1000, 0x1000), DIRECT(0x3000, 0x1000),
+	};
+	struct mock_iommu *mock = mock_iommu_create(test, 0);
+	struct mock_device *first = mock_device_create(test, mock, NULL);
+	struct iommu_group *group = first->dev.iommu_group;
+	struct mock_device *second = mock_device_create(test, mock, group);
+	LIST_HEAD(list);
+
+	first->resv = (struct mock_resv) { regions, 1 };
+	second->resv = (struct mock_resv) { regions + 1, 1, true };
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			iommu_get_group_resv_regions(group, &list));
+	second->resv.no_memory = false;
+	expect_group(test, group, regions, ARRAY_SIZE(regions));
+
+	iommu_resv_regions_changed();
+	second->resv.no_memory = true;
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			iommu_get_group_resv_regions(group, &list));
+	second->resv.no_memory = false;
+	expect_group(test, group, regions, ARRAY_SIZE(regions));
+	iommu_put_resv_regions(NULL, &list);
+}
+
+/* Changing or freeing the copies of one caller is nothing to the next one */
+static void group_copies_are_independent(struct kunit *test)
+{
+	static const struct iommu_resv_region regions[] = {
+		DIRECT(0x1000, 0x1000), DIRECT(0x3000, 0x1000),
+	};
+	struct mock_iommu *mock = mock_iommu_create(test, 0);
+	struct mock_device *mdev = mock_device_create(test, mock, NULL);
+	struct iommu_group *group = mdev->dev.iommu_group;
+	struct iommu_resv_region *region;
+	LIST_HEAD(list);
+
+	mdev->resv = (struct mock_resv) { regions, ARRAY_SIZE(regions) };
+	KUNIT_EXPECT_EQ(test, 0, iommu_get_group_resv_regions(group, &list));
+	expect_regions(test, &list, regions, ARRAY_SIZE(regions));
+	list_for_each_entry(region, &list, list)
+		region->start += 0x10000;
+	iommu_put_resv_regions(NULL, &list);
+
+	expect_group(test, group, regions, ARRAY_SIZE(regions));
+}
+
 static void walk_group(struct mock_device *mdev)
 {
+	struct iommu_resv_region *region;
 	LIST_HEAD(list);
 
 	iommu_get_group_resv_regions(mdev->dev.iommu_group, &list);
+	list_for_each_entry(region, &list, list)
+		mdev->regions_late++;
 	iommu_put_resv_regions(NULL, &list);
 }
 
 /* The driver has forgotten the device, and the group has not yet */
 static void released_device_not_asked(struct kunit *test)
 {
+	static const struct iommu_resv_region one[] = { DIRECT(0x5000, 0x1000) };
 	struct mock_iommu *mock = mock_iommu_create(test, 0);
 	struct mock_device *mdev = mock_device_create(test, mock, NULL);
+
+	mdev->resv = (struct mock_resv) { one, ARRAY_SIZE(one) };
+	expect_group(test, mdev->dev.iommu_group, one, ARRAY_SIZE(one));
 
 	mdev->release = walk_group;
 	mock_device_remove(mdev);
 	KUNIT_EXPECT_TRUE(test, mdev->released);
 	KUNIT_EXPECT_EQ(test, 0u, mdev->asked_late);
+	KUNIT_EXPECT_EQ(test, 0u, mdev->regions_late);
 }
 
 static void odd_regions_are_trimmed(struct kunit *test)
@@ -471,21 +615,23 @@ static void direct_regions_are_mapped(struct kunit *test)
 }
 
 /* What a reader of a file gets that shows what @owner points to */
-static int some_regions(void *owner, struct list_head *list)
+static struct iommu_resv_text *some_text(void *owner)
 {
+	struct iommu_resv_region *region;
+	struct iommu_resv_text *text;
 	unsigned int *nr = owner, i;
+	LIST_HEAD(list);
 
 	for (i = 0; i < *nr; i++) {
-		struct iommu_resv_region *region;
-
 		region = iommu_alloc_resv_region((phys_addr_t)i << 13, 0x1000,
 						 RW, i % NR_TYPES);
-		if (!region)
-			return -ENOMEM;
-		list_add_tail(&region->list, list);
+		if (region)
+			list_add_tail(&region->list, &list);
 	}
+	text = i == 13 ? ERR_PTR(-EIO) : iommu_resv_text(&list);
+	iommu_put_resv_regions(NULL, &list);
 
-	return i == 13 ? -EIO : 0;
+	return text;
 }
 
 static void file_is_complete(struct kunit *test)
@@ -522,7 +668,7 @@ static void file_is_complete(struct kunit *test)
 		nr = 200;
 		for (pos = 0; pos < size; pos += ret) {
 			ret = iommu_resv_file_read(of, got + pos, bite, pos,
-						   some_regions);
+						   some_text);
 			if (ret <= 0)
 				break;
 			/* Regions that go meanwhile do not shift the text */
@@ -535,10 +681,10 @@ static void file_is_complete(struct kunit *test)
 
 	/* From the start it is the present again */
 	KUNIT_EXPECT_EQ(test, (ssize_t)0,
-			iommu_resv_file_read(of, got, size, 0, some_regions));
+			iommu_resv_file_read(of, got, size, 0, some_text));
 	nr = 13;
 	KUNIT_EXPECT_EQ(test, (ssize_t)-EIO,
-			iommu_resv_file_read(of, got, size, 0, some_regions));
+			iommu_resv_file_read(of, got, size, 0, some_text));
 	iommu_resv_file_release(of);
 }
 
@@ -585,6 +731,10 @@ static struct kunit_case iommu_resv_cases[] = {
 	KUNIT_CASE(merge_like_model),
 	KUNIT_CASE(group_is_union),
 	KUNIT_CASE(group_out_of_memory),
+	KUNIT_CASE(group_is_kept),
+	KUNIT_CASE(group_with_unserved_devices),
+	KUNIT_CASE(group_failure_is_not_kept),
+	KUNIT_CASE(group_copies_are_independent),
 	KUNIT_CASE(released_device_not_asked),
 	KUNIT_CASE(odd_regions_are_trimmed),
 	KUNIT_CASE(direct_regions_are_mapped),

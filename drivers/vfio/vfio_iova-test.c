@@ -31,6 +31,15 @@ static void add_region(struct kunit *test, struct list_head *list, u64 start,
 	list_add_tail(&region->list, list);
 }
 
+static struct vfio_iova_set *build_set(const struct vfio_iova_set *from,
+				       u64 first, u64 last,
+				       struct list_head *regions)
+{
+	vfio_iova_sort_regions(regions);
+
+	return vfio_iova_set_build(from, first, last, regions);
+}
+
 static void expect_ranges(struct kunit *test, const char *name,
 			  const struct vfio_iova_set *set,
 			  const struct vfio_iova_range *ranges,
@@ -94,7 +103,7 @@ static void iova_edges(struct kunit *test)
 		for (i = 0; i < ARRAY_SIZE(edge->resv); i++)
 			add_region(test, &resv, edge->resv[i].start,
 				   edge->resv[i].length, IOMMU_RESV_RESERVED);
-		set = vfio_iova_set_build(NULL, 0, U64_MAX, &resv);
+		set = build_set(NULL, 0, U64_MAX, &resv);
 		if (!edge->count) {
 			KUNIT_EXPECT_EQ_MSG(test, -EINVAL,
 					    PTR_ERR_OR_ZERO(set), edge->name);
@@ -121,9 +130,20 @@ static void iova_types(struct kunit *test)
 	add_region(test, &resv, 80, 10, IOMMU_RESV_DIRECT_RELAXABLE);
 	add_region(test, &resv, 5, 100, IOMMU_RESV_DIRECT_RELAXABLE);
 
-	set = vfio_iova_set_build(NULL, 0, U64_MAX, &resv);
+	set = build_set(NULL, 0, U64_MAX, &resv);
 	expect_ranges(test, "types", set, ranges, ARRAY_SIZE(ranges));
 	vfio_iova_set_free(set);
+}
+
+static void iova_unsorted(struct kunit *test)
+{
+	LIST_HEAD(resv);
+
+	add_region(test, &resv, 100, 10, IOMMU_RESV_RESERVED);
+	add_region(test, &resv, 99, 10, IOMMU_RESV_RESERVED);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			PTR_ERR_OR_ZERO(vfio_iova_set_build(NULL, 0, U64_MAX,
+							    &resv)));
 }
 
 static void iova_aperture(struct kunit *test)
@@ -137,27 +157,25 @@ static void iova_aperture(struct kunit *test)
 	add_region(test, &resv, 100, 100, IOMMU_RESV_RESERVED);
 	add_region(test, &resv, 0, 10, IOMMU_RESV_RESERVED);
 	add_region(test, &resv, 300, 10, IOMMU_RESV_RESERVED);
-	set = vfio_iova_set_build(NULL, 50, 250, &resv);
+	set = build_set(NULL, 50, 250, &resv);
 	expect_ranges(test, "aperture", set, both, 2);
 	INIT_LIST_HEAD(&resv);
 
 	/* A hole is not given back, whatever the next aperture is */
-	next = vfio_iova_set_build(set, 0, U64_MAX, &resv);
+	next = build_set(set, 0, U64_MAX, &resv);
 	expect_ranges(test, "hole", next, both, 2);
 	vfio_iova_set_free(next);
 
-	next = vfio_iova_set_build(set, 200, 200, &resv);
+	next = build_set(set, 200, 200, &resv);
 	expect_ranges(test, "one byte", next,
 		      &(struct vfio_iova_range){ 200, 200 }, 1);
 	vfio_iova_set_free(next);
 
 	/* Nothing but hole, and what is refused changes nothing */
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR_OR_ZERO(vfio_iova_set_build(set, 100, 199,
-							    &resv)));
+			PTR_ERR_OR_ZERO(build_set(set, 100, 199, &resv)));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
-			PTR_ERR_OR_ZERO(vfio_iova_set_build(set, 251, U64_MAX,
-							    &resv)));
+			PTR_ERR_OR_ZERO(build_set(set, 251, U64_MAX, &resv)));
 	expect_ranges(test, "aperture", set, both, 2);
 	vfio_iova_set_free(set);
 }
@@ -292,8 +310,8 @@ static void iova_random(struct kunit *test)
 			model_forbid(&m, 0, first);
 			model_forbid(&m, last + 1, MODEL_SIZE);
 
-			next = vfio_iova_set_build(set, model_first(&m, first),
-						   model_last(&m, last), &resv);
+			next = build_set(set, model_first(&m, first),
+					 model_last(&m, last), &resv);
 			if (IS_ERR(next)) {
 				KUNIT_EXPECT_EQ(test, -EINVAL,
 						PTR_ERR_OR_ZERO(next));
@@ -333,7 +351,7 @@ static void iova_many(struct kunit *test)
 			list_add_tail(&pool[i].list, &resv);
 	}
 
-	set = vfio_iova_set_build(NULL, 0, U64_MAX, &resv);
+	set = build_set(NULL, 0, U64_MAX, &resv);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(set));
 	KUNIT_EXPECT_EQ(test, count + 1, set->count);
 	for (i = 0; i < count; i++) {
@@ -355,6 +373,7 @@ static void iova_many(struct kunit *test)
 static struct kunit_case vfio_iova_cases[] = {
 	KUNIT_CASE(iova_edges),
 	KUNIT_CASE(iova_types),
+	KUNIT_CASE(iova_unsorted),
 	KUNIT_CASE(iova_aperture),
 	KUNIT_CASE(iova_random),
 	KUNIT_CASE(iova_many),

@@ -65,9 +65,9 @@ static void append_range(struct vfio_iova_set *set, u64 first, u64 last)
  * comes after all that was cut before. Returns the first region that may cut
  * what comes next.
  */
-static struct list_head *cut_range(struct vfio_iova_set *set, u64 first,
-				   u64 last, struct list_head *pos,
-				   const struct list_head *head)
+static const struct list_head *cut_range(struct vfio_iova_set *set, u64 first,
+					 u64 last, const struct list_head *pos,
+					 const struct list_head *head)
 {
 	const struct iommu_resv_region *region;
 	u64 end;
@@ -94,39 +94,59 @@ static struct list_head *cut_range(struct vfio_iova_set *set, u64 first,
 }
 
 /**
+ * vfio_iova_sort_regions() - Sort regions for vfio_iova_set_build()
+ * @resv_regions: list of struct iommu_resv_region
+ *
+ * Takes O(n log n) for n regions.
+ *
+ * Context: Any.
+ */
+void vfio_iova_sort_regions(struct list_head *resv_regions)
+{
+	list_sort(NULL, resv_regions, cmp_regions);
+}
+EXPORT_SYMBOL_GPL(vfio_iova_sort_regions);
+
+/**
  * vfio_iova_set_build() - Take what is reserved out of what is valid
  * @from: set to start from, NULL for the whole address space; it stays as it is
  * @first: first address that the IOMMU translates
  * @last: last address that the IOMMU translates, inclusive
- * @resv_regions: list of struct iommu_resv_region in any order, which may
- *		  overlap; the call sorts it. Those of no length are ignored and
- *		  direct-relaxable ones stay valid.
+ * @resv_regions: list of struct iommu_resv_region sorted by start, which may
+ *		  overlap. Those of no length are ignored and direct-relaxable
+ *		  ones stay valid.
  *
- * Takes O(n log n) for n regions and O(m) for m ranges of @from.
+ * Takes O(n + m) for n regions and m ranges of @from.
  *
  * Context: Process context, may sleep.
- * Return: a new set for vfio_iova_set_free(); -EINVAL if nothing is left,
- *         -ENOMEM.
+ * Return: a new set for vfio_iova_set_free(); -EINVAL if nothing is left or the
+ *         regions are not sorted, -ENOMEM.
  */
 struct vfio_iova_set *vfio_iova_set_build(const struct vfio_iova_set *from,
 					  u64 first, u64 last,
-					  struct list_head *resv_regions)
+					  const struct list_head *resv_regions)
 {
 	const struct vfio_iova_range *range = from ? from->ranges : &everything;
 	unsigned int i, count = from ? from->count : 1;
+	const struct iommu_resv_region *region;
+	const struct list_head *pos;
 	struct vfio_iova_set *set;
-	struct list_head *pos;
 	/* Each region makes two ranges of one at most */
 	size_t room = count;
+	u64 start = 0;
 
-	list_for_each(pos, resv_regions)
+	list_for_each_entry(region, resv_regions, list) {
+		/* One that comes too late would not be cut out */
+		if (region->start < start)
+			return ERR_PTR(-EINVAL);
+		start = region->start;
 		room++;
+	}
 	set = kvmalloc(struct_size(set, ranges, room), GFP_KERNEL);
 	if (!set)
 		return ERR_PTR(-ENOMEM);
 	set->count = 0;
 
-	list_sort(NULL, resv_regions, cmp_regions);
 	pos = resv_regions->next;
 	for (i = 0; i < count; i++, range++) {
 		if (range->end < first || range->start > last)

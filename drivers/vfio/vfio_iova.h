@@ -23,7 +23,8 @@ struct vfio_iova_set {
 
 struct vfio_iova_set *vfio_iova_set_build(const struct vfio_iova_set *from,
 					  u64 first, u64 last,
-					  struct list_head *resv_regions);
+					  const struct list_head *resv_regions);
+void vfio_iova_sort_regions(struct list_head *resv_regions);
 void vfio_iova_set_free(struct vfio_iova_set *set);
 
 bool vfio_iova_set_contains(const struct vfio_iova_set *set, u64 first,

@@ -4,6 +4,8 @@
  */
 #include <kunit/test.h>
 
+#include "../iommu-resv-cache.h"
+
 /* A device below a bridge in one segment, and the same again in another one. */
 struct rmrr_test_segment {
 	struct pci_sysdata sysdata;
@@ -73,9 +75,81 @@ static void rmrr_for_bridge(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, rmrr_names_device(&rmrr, &b->dev.dev));
 }
 
+static void fill_cache(struct iommu_resv_cache *cache)
+{
+	iommu_resv_cache_begin(cache);
+	iommu_resv_cache_end(cache);
+}
+
+static int notify_rmrr(struct dmar_rmrr_unit *rmrr,
+		       struct dmar_pci_notify_info *info)
+{
+	int ret;
+
+	down_write(&dmar_global_lock);
+	ret = rmrr_notify_scope_dev(rmrr, info);
+	up_write(&dmar_global_lock);
+
+	return ret;
+}
+
+/* The core hears of each device that a scope finds or loses */
+static void rmrr_scope_changes(struct kunit *test)
+{
+	struct {
+		struct acpi_dmar_reserved_memory rmrr;
+		struct acpi_dmar_device_scope scope;
+		struct acpi_dmar_pci_path path;
+	} __packed table = {
+		.rmrr.header.length = sizeof(table),
+		.scope = {
+			.entry_type = ACPI_DMAR_SCOPE_TYPE_ENDPOINT,
+			.length = sizeof(table.scope) + sizeof(table.path),
+		},
+		.path = { .device = 3 },
+	};
+	struct rmrr_test_segment *a = rmrr_test_segment(test, 0);
+	struct dmar_dev_scope scope = { };
+	struct dmar_rmrr_unit rmrr = {
+		.hdr = &table.rmrr.header,
+		.devices = &scope,
+		.devices_cnt = 1,
+	};
+	struct dmar_pci_notify_info *info;
+	struct iommu_resv_cache cache;
+
+	info = kunit_kzalloc(test, struct_size(info, path, 1), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, info);
+	device_initialize(&a->beside.dev);
+	info->dev = &a->beside;
+	info->level = 1;
+	iommu_resv_cache_init(&cache);
+
+	/* Another slot than that of the scope */
+	info->event = BUS_NOTIFY_ADD_DEVICE;
+	info->path[0].device = 2;
+	fill_cache(&cache);
+	KUNIT_EXPECT_EQ(test, 0, notify_rmrr(&rmrr, info));
+	KUNIT_EXPECT_TRUE(test, iommu_resv_cache_valid(&cache));
+
+	info->path[0].device = 3;
+	KUNIT_EXPECT_EQ(test, 1, notify_rmrr(&rmrr, info));
+	KUNIT_EXPECT_FALSE(test, iommu_resv_cache_valid(&cache));
+
+	info->event = BUS_NOTIFY_REMOVED_DEVICE;
+	fill_cache(&cache);
+	KUNIT_EXPECT_EQ(test, 1, notify_rmrr(&rmrr, info));
+	KUNIT_EXPECT_FALSE(test, iommu_resv_cache_valid(&cache));
+
+	fill_cache(&cache);
+	KUNIT_EXPECT_EQ(test, 0, notify_rmrr(&rmrr, info));
+	KUNIT_EXPECT_TRUE(test, iommu_resv_cache_valid(&cache));
+}
+
 static struct kunit_case rmrr_cases[] = {
 	KUNIT_CASE(rmrr_for_device),
 	KUNIT_CASE(rmrr_for_bridge),
+	KUNIT_CASE(rmrr_scope_changes),
 	{ }
 };
 

@@ -372,7 +372,7 @@ FIXTURE_TEARDOWN(removal)
 }
 
 /* The same regions are there as soon as the device is, without a driver. */
-TEST_F_TIMEOUT(removal, race, 60)
+TEST_F_TIMEOUT(removal, race, 180)
 {
 	int i, status;
 	pid_t reader;

@@ -9,6 +9,7 @@
 #   description   one line for -l
 #   qemu          array of arguments for QEMU, with the device under test
 #   cmdline       kernel parameters
+#   memory        MiB of memory, 512 if empty
 #   device        name of the device under test on its bus
 #   expect        its capabilities, empty if it has no IOMMU
 #   vfio          what VFIO does with it
@@ -97,8 +98,8 @@ load_machine()
 	local name=${1%~*} var
 
 	unset -f edit_dtb edit_acpi edit_table
-	arch='' description='' qemu=() cmdline='' device='' expect='' vfio=''
-	late='' firmware='' acpi_table='' regions='' regions_all=''
+	arch='' description='' qemu=() cmdline='' memory='' device='' expect=''
+	vfio='' late='' firmware='' acpi_table='' regions='' regions_all=''
 	tests='' mutant='' wanted=()
 	[[ -f $MACHINES/$name ]] || die "no machine '$name': -l lists them"
 	# shellcheck source=/dev/null
@@ -144,8 +145,8 @@ add_companions()
 
 set_qemu()
 {
-	qemu+=(-smp 2 -m 512 -accel tcg -nodefaults -nic none -no-reboot
-	       -display none)
+	qemu+=(-smp 2 -m "${memory:-512}" -accel tcg -nodefaults -nic none
+	       -no-reboot -display none)
 	# A driver that waits for DMA which never comes is not what a mutant is for.
 	[[ -n $mutant ]] || add_companions
 	cmdline+=" panic=-1 loglevel=8"

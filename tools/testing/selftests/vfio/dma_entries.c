@@ -209,7 +209,7 @@ int main(int argc, char **argv)
 	if (strcmp(test_dev.bus, "pci"))
 		ksft_exit_skip("%s is not a PCI device\n", test_dev.name);
 	ret = dma_tables_open(&tables);
-	if (ret == -ENODEV)
+	if (ret == -ENODEV || (!ret && tables.iommu == DMA_ARM))
 		ksft_exit_skip("neither an Intel nor an AMD IOMMU: entries have no such bit\n");
 	if (ret == -ENOENT)
 		ksft_exit_skip("/dev/mem: build with CONFIG_DEVMEM=y, CONFIG_STRICT_DEVMEM=n\n");

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The tables that an Intel or AMD IOMMU really uses for a PCI device.
+ * The tables that an Intel or AMD IOMMU or an SMMUv3 really uses for a PCI
+ * device.
  *
  * Layouts: VT-d specification 3.3, chapters 8.3, 9 and 10.4; AMD IOMMU
- * specification 3.08, chapters 2.2.2, 2.2.3 and 5.2.2. Everything is little
- * endian, as are the machines that have these IOMMUs.
+ * specification 3.08, chapters 2.2.2, 2.2.3 and 5.2.2; SMMUv3 specification,
+ * chapters 5 and 6.3; Arm architecture, translation table format of AArch64.
+ * Everything is little endian, as are the machines that are tested.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +19,7 @@
 
 #include "dma_tables.h"
 
+#define IOMMU_CLASS	"/sys/class/iommu"
 #define ACPI_TABLES	"/sys/firmware/acpi/tables/"
 #define ACPI_HEADER	48	/* DMAR and IVRS alike */
 #define ACPI_DRHD	0
@@ -28,13 +32,27 @@
 
 #define BIT(n)		(1ull << (n))
 
+/* What an entry of level 1, 2 or 3 stands for */
+#define SIZE_4K		BIT(12)
+#define SIZE_2M		BIT(21)
+#define SIZE_1G		BIT(30)
+
 /* Registers */
+#define INTEL_CAP	0x08
+#define INTEL_CAP_2M	BIT(34)
+#define INTEL_CAP_1G	BIT(35)
 #define INTEL_STATUS	0x1c
 #define INTEL_STATUS_ON	BIT(31)
 #define INTEL_ROOT	0x20
 #define AMD_TABLE	0x00
 #define AMD_CONTROL	0x18
 #define AMD_CONTROL_ON	BIT(0)
+#define ARM_IDR5	0x14
+#define ARM_IDR5_4K	BIT(4)
+#define ARM_CR0		0x20
+#define ARM_CR0_ON	BIT(0)
+#define ARM_TABLE	0x80
+#define ARM_TABLE_CFG	0x88
 
 /* Entries */
 #define PRESENT		BIT(0)
@@ -45,6 +63,12 @@
 #define AMD_TRANSLATED	BIT(1)
 #define AMD_REPLICATED	7
 #define AMD_FC		BIT(60)
+#define ARM_NO_BLOCK	BIT(1)	/* a page in level 1, a table above */
+#define ARM_ENTRY	64	/* of a stream, and of a context */
+#define ARM_ADDRESS	0x000fffffffffffc0ull
+#define ARM_CD_VALID	BIT(31)
+#define ARM_CD_UNUSED	BIT(14)
+#define ARM_CD_AA64	BIT(41)
 
 static unsigned int bits(__u64 val, int last, int first)
 {
@@ -71,7 +95,7 @@ static int read_mem(const struct dma_tables *t, __u64 addr, void *buf,
  * Base address of the one IOMMU that the table names. AMD's may have several
  * structures for one IOMMU, of different types.
  */
-static int find_iommu(const char *table, bool amd, __u64 *base)
+static int find_in_acpi(const char *table, bool amd, __u64 *base)
 {
 	static unsigned char text[65536];
 	unsigned int type, len, at;
@@ -102,6 +126,24 @@ static int find_iommu(const char *table, bool amd, __u64 *base)
 	return *base ? 0 : -ENODEV;
 }
 
+/* Its address is in its name, whatever firmware there is. */
+static int find_arm(__u64 *base)
+{
+	struct dirent *entry;
+	unsigned int n = 0;
+	DIR *dir;
+
+	dir = opendir(IOMMU_CLASS);
+	if (!dir)
+		return -ENODEV;
+	while ((entry = readdir(dir)))
+		n += sscanf(entry->d_name, "smmu3.%llx", base) == 1;
+	closedir(dir);
+	if (!n)
+		return -ENODEV;
+	return n == 1 ? 0 : -ENOTUNIQ;
+}
+
 static __u32 read32(const void *reg)
 {
 	return __atomic_load_n((const __u32 *)reg, __ATOMIC_RELAXED);
@@ -112,45 +154,76 @@ static __u64 read64(const void *reg)
 	return __atomic_load_n((const __u64 *)reg, __ATOMIC_RELAXED);
 }
 
-static int read_registers(struct dma_tables *t, __u64 base, bool amd)
+/* Each returns whether the IOMMU is on. */
+static bool read_intel_registers(struct dma_tables *t, const unsigned char *regs)
+{
+	__u64 cap = read64(regs + INTEL_CAP);
+
+	t->sizes |= cap & INTEL_CAP_2M ? SIZE_2M : 0;
+	t->sizes |= cap & INTEL_CAP_1G ? SIZE_1G : 0;
+	t->root = read64(regs + INTEL_ROOT);
+	if (bits(t->root, 11, 10) == 1)
+		t->iommu = DMA_INTEL_SCALABLE;
+	return read32(regs + INTEL_STATUS) & INTEL_STATUS_ON;
+}
+
+static bool read_amd_registers(struct dma_tables *t, const unsigned char *regs)
+{
+	/* Nothing says so: every AMD IOMMU has entries of every size. */
+	t->sizes |= SIZE_2M | SIZE_1G;
+	t->root = read64(regs + AMD_TABLE);
+	return read64(regs + AMD_CONTROL) & AMD_CONTROL_ON;
+}
+
+static bool read_arm_registers(struct dma_tables *t, const unsigned char *regs)
+{
+	if (read32(regs + ARM_IDR5) & ARM_IDR5_4K)
+		t->sizes |= SIZE_2M | SIZE_1G;
+	t->root = read64(regs + ARM_TABLE);
+	t->root_config = read32(regs + ARM_TABLE_CFG);
+	return read32(regs + ARM_CR0) & ARM_CR0_ON;
+}
+
+static int read_registers(struct dma_tables *t, __u64 base)
 {
 	unsigned char *regs;
-	int ret = 0;
 	bool on;
 
 	regs = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, t->mem, base);
 	if (regs == MAP_FAILED)
 		return -errno;
 
-	if (amd) {
-		t->iommu = DMA_AMD;
-		on = read64(regs + AMD_CONTROL) & AMD_CONTROL_ON;
-		t->root = read64(regs + AMD_TABLE);
-	} else {
-		on = read32(regs + INTEL_STATUS) & INTEL_STATUS_ON;
-		t->root = read64(regs + INTEL_ROOT);
-		t->iommu = DMA_INTEL;
-		if (bits(t->root, 11, 10) == 1)
-			t->iommu = DMA_INTEL_SCALABLE;
-		else if (bits(t->root, 11, 10))
-			ret = -EOPNOTSUPP;
-	}
-	t->root &= ADDRESS;
+	t->sizes = SIZE_4K;
+	if (t->iommu == DMA_AMD)
+		on = read_amd_registers(t, regs);
+	else if (t->iommu == DMA_ARM)
+		on = read_arm_registers(t, regs);
+	else
+		on = read_intel_registers(t, regs);
 	munmap(regs, PAGE);
-	return on ? ret : -ENODEV;
+	if (!on)
+		return -ENODEV;
+	if (t->iommu == DMA_INTEL && bits(t->root, 11, 10))
+		return -EOPNOTSUPP;
+	t->root &= ADDRESS;
+	return 0;
 }
 
 int dma_tables_open(struct dma_tables *t)
 {
-	bool amd = false;
-	__u64 base;
+	__u64 base = 0;
 	int ret;
 
 	memset(t, 0, sizeof(*t));
-	ret = find_iommu("DMAR", false, &base);
+	t->iommu = DMA_INTEL;
+	ret = find_in_acpi("DMAR", false, &base);
 	if (ret == -ENODEV) {
-		amd = true;
-		ret = find_iommu("IVRS", true, &base);
+		t->iommu = DMA_AMD;
+		ret = find_in_acpi("IVRS", true, &base);
+	}
+	if (ret == -ENODEV) {
+		t->iommu = DMA_ARM;
+		ret = find_arm(&base);
 	}
 	if (ret)
 		return ret;
@@ -159,7 +232,7 @@ int dma_tables_open(struct dma_tables *t)
 	t->mem = open("/dev/mem", O_RDONLY | O_SYNC | O_CLOEXEC);
 	if (t->mem < 0)
 		return -errno;
-	ret = read_registers(t, base, amd);
+	ret = read_registers(t, base);
 	if (ret)
 		close(t->mem);
 	return ret;
@@ -207,6 +280,10 @@ static int walk(struct dma_tables *t, __u64 table, int level, __u64 iova)
 			if (present && !leaf &&
 			    amd_level(entry) != level - 1)
 				return -EOPNOTSUPP;
+		} else if (t->iommu == DMA_ARM) {
+			present = entry & PRESENT &&
+				  (level > 1 || entry & ARM_NO_BLOCK);
+			leaf = level == 1 || !(entry & ARM_NO_BLOCK);
 		} else {
 			present = entry & INTEL_RW;
 			leaf = level == 1 || entry & INTEL_LARGE;
@@ -303,6 +380,63 @@ static int read_scalable(struct dma_tables *t, unsigned int id)
 	return walk(t, pasid[0], bits(pasid[0], 4, 2) + 2, 0);
 }
 
+/* The address of the entry of stream @id, in a table of one level or two. */
+static int find_stream(struct dma_tables *t, unsigned int id, __u64 *at)
+{
+	unsigned int split = bits(t->root_config, 10, 6), span;
+	__u64 second;
+	int ret;
+
+	if (id >> bits(t->root_config, 5, 0))
+		return -ENOENT;
+	*at = t->root + id * ARM_ENTRY;
+	if (!bits(t->root_config, 17, 16))
+		return 0;
+
+	ret = read_mem(t, t->root + (id >> split) * sizeof(second), &second,
+		       sizeof(second));
+	if (ret)
+		return ret;
+	span = bits(second, 4, 0);
+	id &= BIT(split) - 1;
+	if (!span || id >> (span - 1))
+		return -ENOENT;
+	*at = (second & ARM_ADDRESS) + id * ARM_ENTRY;
+	return 0;
+}
+
+/* QEMU's virtual machines give a PCI device its requester ID as stream. */
+static int read_arm(struct dma_tables *t, unsigned int id)
+{
+	__u64 stream[ARM_ENTRY / 8], context[ARM_ENTRY / 8];
+	unsigned int width;
+	__u64 at;
+	int ret;
+
+	ret = find_stream(t, id, &at);
+	if (!ret)
+		ret = read_mem(t, at, stream, sizeof(stream));
+	if (ret)
+		return ret;
+	/* The configuration is 0 for abort, 5 for stage 1 only. */
+	if (!(stream[0] & PRESENT) || !bits(stream[0], 3, 1))
+		return -ENOENT;
+	if (bits(stream[0], 3, 1) != 5 || bits(stream[0], 63, 59))
+		return -EOPNOTSUPP;
+
+	ret = read_mem(t, stream[0] & ARM_ADDRESS, context, sizeof(context));
+	if (ret)
+		return ret;
+	if (!(context[0] & ARM_CD_VALID) || context[0] & ARM_CD_UNUSED)
+		return -ENOENT;
+	/* Pages of 4K, and a first table that has as many entries as others */
+	width = 64 - bits(context[0], 5, 0) - 12;
+	if (!(context[0] & ARM_CD_AA64) || bits(context[0], 7, 6) ||
+	    width % LEVEL_BITS)
+		return -EOPNOTSUPP;
+	return walk(t, context[1], width / LEVEL_BITS, 0);
+}
+
 int dma_tables_read(struct dma_tables *t, const struct device *dev)
 {
 	unsigned int segment, bus, slot, function, id;
@@ -317,6 +451,8 @@ int dma_tables_read(struct dma_tables *t, const struct device *dev)
 	switch (t->iommu) {
 	case DMA_AMD:
 		return read_amd(t, id);
+	case DMA_ARM:
+		return read_arm(t, id);
 	case DMA_INTEL_SCALABLE:
 		return read_scalable(t, id);
 	default:
@@ -326,5 +462,7 @@ int dma_tables_read(struct dma_tables *t, const struct device *dev)
 
 bool dma_leaf_coherent(const struct dma_tables *t, const struct dma_leaf *leaf)
 {
+	if (t->iommu == DMA_ARM)
+		return false;
 	return leaf->entry & (t->iommu == DMA_AMD ? AMD_FC : INTEL_SNP);
 }

@@ -6,11 +6,8 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/kernel-page-flags.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "../kselftest_harness.h"
@@ -20,7 +17,6 @@
 #include "vfio_test.h"
 
 #define MEMINFO		"/proc/meminfo"
-#define VMSTAT		"/proc/vmstat"
 
 /* Of an entry of /proc/self/pagemap, the number of the page */
 #define PAGEMAP_FRAME	((1ull << 55) - 1)
@@ -35,37 +31,6 @@
 /* Aligned like a large page, and not */
 static const __u64 iovas[] = { TEST_IOVA, TEST_IOVA + PAGES(3) };
 
-/* The number that follows @name in a file of /proc, -1 if there is none. */
-static long read_number(const char *path, const char *name)
-{
-	size_t len = strlen(name);
-	long number = -1;
-	char line[256];
-	FILE *file;
-
-	file = fopen(path, "r");
-	if (!file)
-		return -1;
-	while (fgets(line, sizeof(line), file)) {
-		if (!strncmp(line, name, len) &&
-		    (line[len] == ':' || line[len] == ' ')) {
-			number = atol(line + len + 1);
-			break;
-		}
-	}
-	fclose(file);
-	return number;
-}
-
-/* In the whole machine. */
-static long pinned_pages(void)
-{
-	/* Until then, each CPU keeps a part of the numbers to itself. */
-	sysfs_write("1", "/proc/sys/vm/stat_refresh");
-	return read_number(VMSTAT, "nr_foll_pin_acquired") -
-	       read_number(VMSTAT, "nr_foll_pin_released");
-}
-
 struct state {
 	struct vfio vfio;
 	struct edu edu;
@@ -76,8 +41,8 @@ struct state {
 
 static void state_open(struct __test_metadata *_metadata, struct state *s)
 {
-	ASSERT_LE(0, read_number(VMSTAT, "nr_foll_pin_acquired"));
-	s->pinned = pinned_pages();
+	ASSERT_LE(0, test_pinned_pages());
+	s->pinned = test_pinned_pages();
 	s->locked_kb = test_locked_kb();
 	ASSERT_LE(0, s->locked_kb);
 	ASSERT_EQ(0, vfio_open_all(&s->vfio, &test_dev));
@@ -94,7 +59,7 @@ static long long locked(const struct state *s)
 
 static long pinned(const struct state *s)
 {
-	return pinned_pages() - s->pinned;
+	return test_pinned_pages() - s->pinned;
 }
 
 static void state_close(struct __test_metadata *_metadata, struct state *s)
@@ -193,7 +158,7 @@ FIXTURE_SETUP(memory)
 	}
 	memset(self->mem, 1, SIZE);
 	if (variant->advice == MADV_HUGEPAGE &&
-	    read_number("/proc/self/smaps_rollup", "AnonHugePages") <
+	    test_read_number("/proc/self/smaps_rollup", "AnonHugePages") <
 	    (long)(SIZE / 1024))
 		SKIP(_exit(255), "no transparent huge pages");
 	state_open(_metadata, &self->state);
@@ -265,30 +230,6 @@ TEST_F(memory, read_only)
 	EXPECT_EQ(BYTES(SZ_4K), locked(s));
 }
 
-static int drop_cap_ipc_lock(void)
-{
-	struct __user_cap_header_struct head = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &head, data))
-		return -errno;
-	data[0].effective &= ~(1u << CAP_IPC_LOCK);
-	return syscall(SYS_capset, &head, data) ? -errno : 0;
-}
-
-/* Let @bytes more be locked than there were at state_open(). */
-static int limit_locked(const struct state *s, size_t bytes)
-{
-	struct rlimit limit = {
-		.rlim_cur = s->locked_kb * 1024 + bytes,
-		.rlim_max = RLIM_INFINITY,
-	};
-
-	return setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
-}
-
 TEST_F_TIMEOUT(memory, limit, 60)
 {
 	/* Pages: one, around a large page, and where a batch may end */
@@ -298,15 +239,15 @@ TEST_F_TIMEOUT(memory, limit, 60)
 	__u64 iova = iovas[0];
 	size_t i, size;
 
-	ASSERT_EQ(0, limit_locked(s, 0));
+	ASSERT_EQ(0, test_limit_locked(0));
 	EXPECT_EQ(0, vfio_map(v, iova, self->mem, SIZE, VFIO_RW));
 	EXPECT_EQ(BYTES(SIZE), vfio_unmap(v, iova, SIZE));
 
-	ASSERT_EQ(0, drop_cap_ipc_lock());
+	ASSERT_EQ(0, test_drop_cap_ipc_lock());
 	EXPECT_EQ(-ENOMEM, vfio_map(v, iova, self->mem, SZ_4K, VFIO_RW));
 	for (i = 0; i < ARRAY_SIZE(limits); i++) {
 		size = PAGES(limits[i]);
-		ASSERT_EQ(0, limit_locked(s, size));
+		ASSERT_EQ(0, test_limit_locked(size));
 		EXPECT_EQ(-ENOMEM, vfio_map(v, iova, self->mem,
 					    i % 2 ? size + SZ_4K : SIZE,
 					    VFIO_RW));
@@ -322,7 +263,7 @@ TEST_F_TIMEOUT(memory, limit, 60)
 	}
 
 	/* The same memory counts as often as it is mapped. */
-	ASSERT_EQ(0, limit_locked(s, PAGES(3)));
+	ASSERT_EQ(0, test_limit_locked(PAGES(3)));
 	ASSERT_EQ(0, vfio_map(v, iova, self->mem, PAGES(2), VFIO_RW));
 	EXPECT_EQ(-ENOMEM, vfio_map(v, iova + SIZE, self->mem, PAGES(2),
 				    VFIO_RW));
@@ -416,7 +357,7 @@ TEST_F(memory, given_up)
 	page = test_alloc(SZ_4K, 0);
 	ASSERT_NE(MAP_FAILED, page);
 	ASSERT_EQ(0, vfio_map(v, window, page, SZ_4K, VFIO_RW));
-	before = read_number(MEMINFO, "HugePages_Free");
+	before = test_read_number(MEMINFO, "HugePages_Free");
 
 	ASSERT_EQ(0, vfio_map(v, iova, part, SZ_2M, VFIO_RW));
 	memset(part + SZ_2M - SZ_4K, 4, SZ_4K);
@@ -425,12 +366,13 @@ TEST_F(memory, given_up)
 	expect_seen(_metadata, s, iova + SZ_2M - SZ_4K, 4, window, page);
 	/* The device has parts of both. */
 	if (hugetlb)
-		EXPECT_EQ(before, read_number(MEMINFO, "HugePages_Free"));
+		EXPECT_EQ(before, test_read_number(MEMINFO, "HugePages_Free"));
 
 	EXPECT_EQ(BYTES(SZ_2M), vfio_unmap(v, iova, SZ_2M));
 	EXPECT_EQ(BYTES(SZ_4K), locked(s));
 	if (hugetlb)
-		EXPECT_EQ(before + 2, read_number(MEMINFO, "HugePages_Free"));
+		EXPECT_EQ(before + 2,
+			  test_read_number(MEMINFO, "HugePages_Free"));
 }
 
 /* Whoever writes first, the device stays with the memory of the parent. */
@@ -893,47 +835,6 @@ TEST_F(container, small_only)
 	EXPECT_EQ(0, pinned(s));
 }
 
-/* A page that is left out costs its own large page, and no other. */
-TEST_F(container, hole)
-{
-	size_t hole = SZ_2M + PAGES(100), size = 4 * SZ_2M, i;
-	struct state *s = &self->state;
-	struct vfio *v = &s->vfio;
-	struct dma_tables tables;
-	unsigned char *mem;
-	__u64 offset;
-	int ret;
-
-	if (strcmp(test_dev.bus, "pci"))
-		SKIP(return, "%s is not a PCI device", test_dev.name);
-	ret = dma_tables_open(&tables);
-	if (ret)
-		SKIP(return, "tables of the IOMMU: %s", strerror(-ret));
-	sysfs_write("4", HUGEPAGES_PARAM);
-	mem = test_alloc(size, MAP_HUGETLB);
-	if (mem == MAP_FAILED)
-		SKIP(return, "no huge pages: %s", strerror(errno));
-
-	ASSERT_EQ(0, vfio_map(v, TEST_IOVA, mem, hole, VFIO_RW));
-	ASSERT_EQ(0, vfio_map(v, TEST_IOVA + hole + SZ_4K, mem + hole + SZ_4K,
-			      size - hole - SZ_4K, VFIO_RW));
-	EXPECT_EQ(BYTES(size - SZ_4K), locked(s));
-	expect_copies(_metadata, s, TEST_IOVA + hole + SZ_4K,
-		      mem + hole + SZ_4K);
-
-	ASSERT_EQ(0, dma_tables_read(&tables, &test_dev));
-	EXPECT_EQ((size_t)(3 + 511), tables.count);
-	for (i = 0; i < tables.count; i++) {
-		offset = tables.leaves[i].iova - TEST_IOVA;
-		EXPECT_EQ(offset / SZ_2M == 1 ? (__u64)SZ_4K : (__u64)SZ_2M,
-			  tables.leaves[i].size)
-			TH_LOG("at %#llx", offset);
-	}
-	EXPECT_EQ(BYTES(size - SZ_4K), vfio_unmap(v, TEST_IOVA, size));
-	EXPECT_EQ(0ll, locked(s));
-	dma_tables_close(&tables);
-}
-
 /* The first version unmaps a mapping that begins in the range, as a whole. */
 TEST(v1_unmap)
 {
@@ -995,7 +896,7 @@ TEST(killed)
 	char byte;
 
 	ASSERT_EQ(0, test_bind());
-	before = pinned_pages();
+	before = test_pinned_pages();
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, pipe(fds));
 		pid = fork();
@@ -1010,7 +911,7 @@ TEST(killed)
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		EXPECT_TRUE(WIFSIGNALED(status))
 			TH_LOG("ended with %#x", status);
-		EXPECT_EQ(before, pinned_pages());
+		EXPECT_EQ(before, test_pinned_pages());
 	}
 	ASSERT_EQ(0, vfio_open_all(&v, &test_dev));
 	vfio_close(&v);

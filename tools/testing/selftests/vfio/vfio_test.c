@@ -3,9 +3,14 @@
  * What the tests in this directory start from.
  */
 #include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "../kselftest.h"
 #include "vfio_lib.h"
@@ -15,6 +20,7 @@
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #endif
 
+#define VMSTAT		"/proc/vmstat"
 #define FAIL_NTH	"/proc/self/fail-nth"
 #define FAILSLAB	"/sys/kernel/debug/failslab"
 #define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc"
@@ -149,6 +155,62 @@ long test_locked_kb(void)
 		return -1;
 	line = strstr(status, "VmLck:");
 	return line ? atol(line + strlen("VmLck:")) : -1;
+}
+
+int test_limit_locked(size_t bytes)
+{
+	struct rlimit limit = {
+		.rlim_cur = test_locked_kb() * 1024 + bytes,
+		.rlim_max = RLIM_INFINITY,
+	};
+
+	return setrlimit(RLIMIT_MEMLOCK, &limit) ? -errno : 0;
+}
+
+int test_drop_cap_ipc_lock(void)
+{
+	struct __user_cap_header_struct head = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data))
+		return -errno;
+	data[0].effective &= ~(1u << CAP_IPC_LOCK);
+	return syscall(SYS_capset, &head, data) ? -errno : 0;
+}
+
+long test_read_number(const char *path, const char *name)
+{
+	size_t len = strlen(name);
+	long number = -1;
+	char line[256];
+	FILE *file;
+
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, name, len) &&
+		    (line[len] == ':' || line[len] == ' ')) {
+			number = atol(line + len + 1);
+			break;
+		}
+	}
+	fclose(file);
+	return number;
+}
+
+long test_pinned_pages(void)
+{
+	long acquired;
+
+	/* Until then, each CPU keeps a part of the numbers to itself. */
+	sysfs_write("1", "/proc/sys/vm/stat_refresh");
+	acquired = test_read_number(VMSTAT, "nr_foll_pin_acquired");
+	if (acquired < 0)
+		return -1;
+	return acquired - test_read_number(VMSTAT, "nr_foll_pin_released");
 }
 
 void *test_alloc(size_t size, int flags)

@@ -50,6 +50,19 @@ int test_bind(void);
 /* Memory of this process that counts as pinned, in kB. */
 long test_locked_kb(void);
 
+/*
+ * Let no more than @bytes be locked beyond what is now. It binds a mapping that
+ * is made after test_drop_cap_ipc_lock().
+ */
+int test_limit_locked(size_t bytes);
+int test_drop_cap_ipc_lock(void);
+
+/* Pages that are pinned in the whole machine, -1 if that cannot be known. */
+long test_pinned_pages(void);
+
+/* The number that follows @name in a file of /proc, -1 if there is none. */
+long test_read_number(const char *path, const char *name);
+
 /* Like mmap() of new memory, with MAP_HUGETLB or 0. */
 void *test_alloc(size_t size, int flags);
 
