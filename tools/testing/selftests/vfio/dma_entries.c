@@ -202,10 +202,7 @@ int main(int argc, char **argv)
 {
 	int ret;
 
-	test_init(true);
-	if (!test_wants_type1())
-		ksft_exit_skip("no type1 IOMMU takes %s (%s)\n", test_dev.name,
-			       test_wanted());
+	test_init_type1();
 	if (strcmp(test_dev.bus, "pci"))
 		ksft_exit_skip("%s is not a PCI device\n", test_dev.name);
 	ret = dma_tables_open(&tables);

@@ -246,10 +246,7 @@ int vm_run(struct vm *vm, int cpu)
 
 void kvm_test_init(void)
 {
-	test_init(true);
-	if (!test_wants_type1())
-		ksft_exit_skip("no type1 IOMMU takes %s (%s)\n", test_dev.name,
-			       test_wanted());
+	test_init_type1();
 	if (access("/dev/kvm", R_OK | W_OK))
 		ksft_exit_skip("/dev/kvm: %s\n", strerror(errno));
 	if (!sysfs_exists(TRACING "/kprobe_events"))

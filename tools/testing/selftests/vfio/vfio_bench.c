@@ -210,9 +210,7 @@ int main(void)
 {
 	struct vfio v;
 
-	test_init(true);
-	if (!test_wants_type1())
-		ksft_exit_skip("no type1 IOMMU takes the device\n");
+	test_init_type1();
 	must("bind", test_bind());
 
 	bench_reserved_regions();

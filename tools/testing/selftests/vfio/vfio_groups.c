@@ -324,10 +324,7 @@ TEST_F_TIMEOUT(unplug, in_use, 60)
 
 int main(int argc, char **argv)
 {
-	test_init(true);
-	if (!test_wants_type1())
-		ksft_exit_skip("no type1 IOMMU takes %s (%s)\n", test_dev.name,
-			       test_wanted());
+	test_init_type1();
 	find_other();
 	atexit(restore_other);
 	return test_harness_run(argc, argv);

@@ -833,10 +833,7 @@ int main(int argc, char **argv)
 {
 	int ret;
 
-	test_init(true);
-	if (!test_wants_type1())
-		ksft_exit_skip("no type1 IOMMU takes %s (%s)\n", test_dev.name,
-			       test_wanted());
+	test_init_type1();
 	if (!sysfs_exists(MDEV_CREATE))
 		ksft_exit_skip("no CONFIG_SAMPLE_VFIO_MDEV_PINNER in this kernel\n");
 	ret = sysfs_write(MDEV_UUID, MDEV_CREATE);

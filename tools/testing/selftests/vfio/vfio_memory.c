@@ -41,8 +41,8 @@ struct state {
 
 static void state_open(struct __test_metadata *_metadata, struct state *s)
 {
-	ASSERT_LE(0, test_pinned_pages());
 	s->pinned = test_pinned_pages();
+	ASSERT_LE(0, s->pinned);
 	s->locked_kb = test_locked_kb();
 	ASSERT_LE(0, s->locked_kb);
 	ASSERT_EQ(0, vfio_open_all(&s->vfio, &test_dev));
@@ -920,9 +920,6 @@ TEST(killed)
 
 int main(int argc, char **argv)
 {
-	test_init(true);
-	if (!test_wants_type1())
-		ksft_exit_skip("no type1 IOMMU takes %s (%s)\n", test_dev.name,
-			       test_wanted());
+	test_init_type1();
 	return test_harness_run(argc, argv);
 }

@@ -579,9 +579,6 @@ TEST_F_TIMEOUT(groups, join_nomem, 120)
 
 int main(int argc, char **argv)
 {
-	test_init(true);
-	if (!test_wants_type1())
-		ksft_exit_skip("no type1 IOMMU takes %s (%s)\n", test_dev.name,
-			       test_wanted());
+	test_init_type1();
 	return test_harness_run(argc, argv);
 }

@@ -131,6 +131,14 @@ bool test_wants_type1(void)
 	       test_wants("eperm");
 }
 
+void test_init_type1(void)
+{
+	test_init(true);
+	if (!test_wants_type1())
+		ksft_exit_skip("no type1 IOMMU takes %s (%s)\n", test_dev.name,
+			       want);
+}
+
 int test_reset(void)
 {
 	restore_params();
@@ -149,12 +157,7 @@ int test_bind(void)
 
 long test_locked_kb(void)
 {
-	char status[8192], *line;
-
-	if (sysfs_read(status, sizeof(status), "/proc/self/status") < 0)
-		return -1;
-	line = strstr(status, "VmLck:");
-	return line ? atol(line + strlen("VmLck:")) : -1;
+	return test_read_number("/proc/self/status", "VmLck");
 }
 
 int test_limit_locked(size_t bytes)

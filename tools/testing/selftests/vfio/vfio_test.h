@@ -34,6 +34,9 @@ extern struct device test_dev;
  */
 void test_init(bool need_verdict);
 
+/* The same, for programs that need a device that a type1 IOMMU takes. */
+void test_init_type1(void);
+
 /* Is this the verdict to expect? */
 bool test_wants(const char *verdict);
 const char *test_wanted(void);
